@@ -1,0 +1,1 @@
+"""Connections that several adapters share: other programs, the Docker engine."""

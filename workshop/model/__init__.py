@@ -1,0 +1,1 @@
+"""Immutable data that crosses layers. No input or output here."""

@@ -1,0 +1,102 @@
+"""What a workshop's repository is built into, and the way there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A repository at one commit, checked out in a folder of ours."""
+
+    repository: str
+    """Where it came from, as shown to people and put in labels: never with credentials."""
+    commit: str
+    """The 40-digit commit, or `dirty-…` / `folder-…` with a digest of the content where there is no commit."""
+    folder: str
+    """The checkout on this machine (the sub-folder is applied already)."""
+    ref: str = ""
+    dirty: bool = False
+    """A local folder with changes that are not committed: they are not built."""
+    newer: str = ""
+    """A commit that the ref has moved to since; shown, never taken."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What a repository's files ask for, by Binder's conventions."""
+
+    kind: str
+    """`python`, `dockerfile`, `conda`, `r`, `julia`, `nix` or `plain` (nothing found)."""
+    binder_dir: str = ""
+    """`binder`, `.binder` or empty for the root."""
+    python: str = ""
+    """The wanted `x.y`; empty for any."""
+    files: tuple[str, ...] = ()
+    """The files that take part, relative to the repository."""
+    ignored: tuple[str, ...] = ()
+    """Files that another one silences."""
+    apt: tuple[str, ...] = ()
+    post_build: str = ""
+    start: str = ""
+    notebooks: tuple[str, ...] = ()
+    unpinned: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def sentence(self) -> str:
+        """`requirements.txt and apt.txt in binder/; Python 3.12; postBuild runs`."""
+        where = f" in {self.binder_dir}/" if self.binder_dir else ""
+        names = [name.removeprefix(f"{self.binder_dir}/") if self.binder_dir else name for name in self.files]
+        if not names:
+            first = "no environment file: plain Jupyter"
+        elif len(names) == 1:
+            first = names[0] + where
+        else:
+            first = ", ".join(names[:-1]) + " and " + names[-1] + where
+        parts = [first]
+        if self.python:
+            parts.append(f"Python {self.python}")
+        if self.post_build:
+            parts.append("postBuild runs")
+        if self.start:
+            parts.append("start runs")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """What this machine gives a build: from flags, environment, definition or configuration."""
+
+    base: str = "python:3.12-slim"
+    index_url: str = ""
+    extra_index_url: str = ""
+    ca_bundle: str = ""
+    """A file of certificates to be trusted during the build and in the seats."""
+    apt_mirror: str = ""
+    no_cache: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Something seats can start from."""
+
+    reference: str
+    """A name people can read: `workshop/python-basics:3f2a1b9-9c8d7e6f`."""
+    digest: str
+    """What seats are started from: `sha256:…`, or an environment's folder for the process runtime."""
+    commit: str
+    recipe: str
+    """A hash of everything but the commit that the image depends on."""
+    runtime: str
+    cached: bool = False
+    seconds: float = 0.0
+    size_bytes: int = 0
+    created: datetime | None = None
+    workshop: str = ""
+    repository: str = ""
+    last_used: datetime | None = None
+    packages: tuple[str, ...] = ()
+    """`name==version` of what is installed, where known."""
+    notes: tuple[str, ...] = ()

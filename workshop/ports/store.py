@@ -1,0 +1,96 @@
+"""What is kept on this machine beside the engine's labels: claims, free labels, pulses, history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from workshop.model.classroom import Classroom
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A seat given to a browser."""
+
+    number: int
+    browser: str
+    """A random id that the browser holds in a signed cookie; no name, no address."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeatNote:
+    """What this machine remembers of a seat beside its claims."""
+
+    number: int
+    label: str = ""
+    first_seen: datetime | None = None
+    last_active: datetime | None = None
+    help_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """What has changed about a classroom since its labels were written."""
+
+    wanted: int | None = None
+    """Seats wanted since the last `up` or `add`; None when the label still says it."""
+    ends: datetime | None = None
+    closing: bool = False
+    """A teardown has begun: nobody is let in, and the next `down` finishes it."""
+    pin: str | None = None
+    port: int | None = None
+    host: str | None = None
+    break_until: datetime | None = None
+
+
+class Store(Protocol):
+    """The state database. Lose it, and every classroom is found again with the same links.
+
+    Calls are short and synchronous (SQLite in WAL mode); several processes use it at once.
+    """
+
+    def remember(self, classroom: Classroom) -> None: ...
+
+    def room_state(self, uid: str) -> RoomState: ...
+
+    def set_room_state(self, uid: str, **changes: object) -> RoomState:
+        """Change the named fields of `RoomState` and keep the others."""
+        ...
+
+    def claim(self, uid: str, number: int, browser: str) -> bool:
+        """Give a free seat to a browser. False when another has it. The same browser again is True."""
+        ...
+
+    def claim_first(self, uid: str, numbers: tuple[int, ...], browser: str) -> int | None:
+        """The browser's own seat, else the first free of `numbers`, claimed at once; None when all are taken."""
+        ...
+
+    def claims(self, uid: str) -> tuple[Claim, ...]: ...
+
+    def seats_of(self, uid: str, browser: str) -> tuple[int, ...]:
+        """The seats this browser has opened, latest first."""
+        ...
+
+    def also_opened(self, uid: str, number: int, browser: str) -> None:
+        """A second browser came to a claimed seat with its code: remembered, and shown to the instructor."""
+        ...
+
+    def free(self, uid: str, number: int) -> None: ...
+
+    def notes(self, uid: str) -> dict[int, SeatNote]: ...
+
+    def note(self, uid: str, number: int, **changes: object) -> None:
+        """Change the named fields of `SeatNote`."""
+        ...
+
+    def record(self, uid: str, kind: str, text: str, *, seat: int | None = None) -> None:
+        """Add a line to the classroom's history. Never a code, a token or a name."""
+        ...
+
+    def history(self, uid: str, *, limit: int = 1000) -> tuple[tuple[datetime, str, str, int | None], ...]: ...
+
+    def forget(self, uid: str) -> None:
+        """Erase everything of a classroom but its history's counts: after a teardown."""
+        ...
