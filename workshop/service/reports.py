@@ -1,0 +1,163 @@
+"""What front ends hand to the service, and what they get back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from workshop.model.classroom import Classroom
+from workshop.model.definition import WorkshopDefinition
+from workshop.model.image import Detected, Image, Source
+from workshop.model.snapshot import EngineFacts, Fit, Problem, Removal, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """A workshop as the user named it: its definition, and where that came from."""
+
+    definition: WorkshopDefinition
+    repository: str
+    """What is built: a URL, or the absolute path of a folder."""
+    ref: str
+    folder: str
+    path: Path | None
+    """The `workshop.yaml`; None when the workshop was named by a link or a folder without one."""
+    slug: str
+    """The title as a name: classrooms and images are called after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkshopEntry:
+    """A line of the home screen: a workshop that was used before, or a bundled sample."""
+
+    title: str
+    file: str
+    """What `check`, `build` and `up` take."""
+    sample: bool = False
+    last_used: datetime | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckReport:
+    """Everything that can be known before anything is built."""
+
+    workshop: Workshop | None
+    problems: tuple[Problem, ...]
+    source: Source | None = None
+    detected: Detected | None = None
+    runtime: str = ""
+    facts: EngineFacts | None = None
+    fits: Fit | None = None
+    image: Image | None = None
+    """The image of this commit and recipe, if it is there already."""
+
+    @property
+    def ok(self) -> bool:
+        return not any(problem.level == "error" for problem in self.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class UpRequest:
+    """What `up` was asked for; empty fields come from the definition and the settings."""
+
+    file: str
+    name: str = ""
+    seats: int | None = None
+    runtime: str = ""
+    address: str = ""
+    port: int | None = None
+    force: bool = False
+    """Open more seats than fit, or a public address without https."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpPlan:
+    """What `up` would make."""
+
+    classroom: Classroom
+    create: tuple[int, ...]
+    keep: tuple[int, ...]
+    fits: Fit
+    exists: bool
+    sentences: tuple[str, ...]
+    image: Image | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SeatResult:
+    """How one act on one seat ended."""
+
+    number: int
+    ok: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UpReport:
+    snapshot: Snapshot
+    failed: tuple[SeatResult, ...] = ()
+    seconds: float = 0.0
+    first_ready_seconds: float | None = None
+    adopted: bool = False
+    """The classroom was there already; only what was missing was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class ActReport:
+    """How an act on several seats ended, seat by seat."""
+
+    verb: str
+    results: tuple[SeatResult, ...]
+
+    @property
+    def failed(self) -> tuple[SeatResult, ...]:
+        return tuple(result for result in self.results if not result.ok)
+
+
+@dataclass(frozen=True, slots=True)
+class TeardownPlan:
+    """What a teardown would remove and what would be lost."""
+
+    classroom: Classroom
+    objects: tuple[tuple[str, str], ...]
+    """Kind and name of every object of the classroom."""
+    claimed: tuple[int, ...] = ()
+    uncollected: tuple[int, ...] = ()
+    """Claimed seats whose work has not been collected since it last changed."""
+    unsure: tuple[int, ...] = ()
+    """Claimed seats that cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class DownReport:
+    classroom: str
+    removal: Removal
+    collected: str = ""
+    """The folder with the collected work."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A line of `doctor`."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What `demo --headless` did and saw."""
+
+    runtime: str
+    image: str
+    seats: int
+    link: str
+    cell: str
+    output: str
+    removal: Removal
+    seconds: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,173 @@
+"""The service: every verb, once, for both front ends. Each verb lives in a module of its own beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from workshop.model.classroom import Classroom
+from workshop.model.image import Image
+from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
+from workshop.ports.build import Report, ignore_events
+from workshop.service import acts, building, checking, closing, finding, opening, rooms, watching
+from workshop.service.reports import (
+    ActReport,
+    CheckReport,
+    DownReport,
+    Finding,
+    TeardownPlan,
+    UpPlan,
+    UpReport,
+    UpRequest,
+    Workshop,
+    WorkshopEntry,
+)
+from workshop.service.wiring import Wiring
+
+
+class Service:
+    """What front ends call. Safe to use from one event loop; close it with `aclose`.
+
+    Args:
+        flags: settings given on the command line, by setting name (`runtime`, `address`, `state_dir`, …).
+        wiring: the parts below, ready made; for tests and for programs that bring their own.
+    """
+
+    def __init__(self, flags: Mapping[str, str] | None = None, *, wiring: Wiring | None = None) -> None:
+        self._wiring = wiring or Wiring.from_settings(flags or {})
+
+    @property
+    def wiring(self) -> Wiring:
+        return self._wiring
+
+    # Workshops
+
+    def workshops(self) -> tuple[WorkshopEntry, ...]:
+        """Workshops used before, newest first, then the bundled samples."""
+        return finding.known_workshops(self._wiring)
+
+    async def load(self, file: str) -> Workshop:
+        """The workshop that `file` names: a `workshop.yaml`, a folder, a Git URL or a mybinder.org link.
+
+        Raises:
+            DefinitionError: with every problem of the definition in `details`.
+        """
+        return await finding.load(self._wiring, file)
+
+    async def check(
+        self, file: str, *, seats: int | None = None, runtime: str = "", report: Report = ignore_events
+    ) -> CheckReport:
+        """Every problem of the definition; what was detected in the repository; whether the seats fit. Builds nothing."""
+        return await checking.check(self._wiring, file, seats=seats, runtime=runtime, report=report)
+
+    async def build(
+        self, file: str, *, runtime: str = "", no_cache: bool = False, report: Report = ignore_events
+    ) -> Image:
+        """Resolve the commit, then build or reuse its image."""
+        return await building.build(self._wiring, file, runtime=runtime, no_cache=no_cache, report=report)
+
+    # Classrooms
+
+    async def plan(self, request: UpRequest, *, report: Report = ignore_events) -> UpPlan:
+        """What `up` would make; makes nothing."""
+        return await opening.plan(self._wiring, request, report=report)
+
+    async def up(self, request: UpRequest, *, report: Report = ignore_events) -> UpReport:
+        """Build, open the gateway, make the seats that are missing. Safe to call again at any time."""
+        return await opening.up(self._wiring, request, report=report)
+
+    async def add(self, name: str, count: int, *, report: Report = ignore_events) -> UpReport:
+        """Make more seats; an earlier `add` that was interrupted is finished, not repeated."""
+        return await opening.add(self._wiring, name, count, report=report)
+
+    async def classrooms(self) -> tuple[ClassroomSummary, ...]:
+        """Every classroom on every runtime that answers, found by labels."""
+        return await rooms.summaries(self._wiring)
+
+    def unreachable(self) -> tuple[str, ...]:
+        """What the last `classrooms` could not ask, a sentence each."""
+        return rooms.unreachable(self._wiring)
+
+    async def classroom(self, name: str) -> Classroom:
+        """
+        Raises:
+            UnknownClassroom: no classroom of that name, with the names there are in the hint.
+        """
+        return (await rooms.find(self._wiring, name)).classroom
+
+    async def status(self, name: str) -> Snapshot:
+        """The classroom now: from its gateway, or from the engine when the gateway is gone."""
+        return await watching.status(self._wiring, name)
+
+    def watch(self, name: str) -> AsyncIterator[Snapshot]:
+        """Snapshots as things change; goes on through a lost gateway, with `stale` set. Ends when the classroom is gone."""
+        return watching.watch(self._wiring, name)
+
+    # Acts on seats
+
+    async def restart(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
+        """Stop and start; files, link and code stay."""
+        return await acts.restart(self._wiring, name, seats, report=report)
+
+    async def reset(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
+        """Fresh seats under the same links; the files are archived first."""
+        return await acts.reset(self._wiring, name, seats, report=report)
+
+    async def act(
+        self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report = ignore_events, **arguments: Any
+    ) -> ActReport:
+        """`pause`, `resume`, `free`, `label` (text), `memory` (bytes), `help-done`, … on each of the seats."""
+        return await acts.act(self._wiring, name, verb, seats, arguments, report=report)
+
+    async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
+        return await acts.logs(self._wiring, name, seat, tail=tail)
+
+    async def shell_command(self, name: str, seat: int) -> tuple[str, ...]:
+        """What to run in this terminal for a shell in the seat."""
+        return await acts.shell_command(self._wiring, name, seat)
+
+    async def extend(self, name: str, span: timedelta) -> datetime:
+        """Move the end of the class; the new end."""
+        return await acts.extend(self._wiring, name, span)
+
+    async def say(self, name: str, text: str) -> None:
+        """A message on every seat page."""
+        await acts.say(self._wiring, name, text)
+
+    # The end
+
+    async def teardown_plan(self, name: str) -> TeardownPlan:
+        """Everything `down` would remove, and which claimed seats have work that was not collected."""
+        return await closing.teardown_plan(self._wiring, name)
+
+    async def down(
+        self, name: str, *, collect_to: Path | None = None, discard: bool = False, report: Report = ignore_events
+    ) -> DownReport:
+        """Remove everything of a classroom, then look again. Safe to call again at any time."""
+        return await closing.down(self._wiring, name, collect_to=collect_to, discard=discard, report=report)
+
+    async def cleanup_plan(self, *, everything: bool = False) -> tuple[ClassroomSummary, ...]:
+        """Classrooms past their end or without a gateway; with `everything`, all of them."""
+        return await closing.cleanup_plan(self._wiring, everything=everything)
+
+    async def cleanup(self, *, everything: bool = False, report: Report = ignore_events) -> Removal:
+        """Remove what `cleanup_plan` names, and stray objects of ours, from labels alone."""
+        return await closing.cleanup(self._wiring, everything=everything, report=report)
+
+    # The house
+
+    async def images(self, *, runtime: str = "") -> tuple[Image, ...]:
+        return await building.images(self._wiring, runtime=runtime)
+
+    async def prune_images(self, *, keep: int = 2, report: Report = ignore_events) -> Removal:
+        """Remove our images beyond the newest `keep` of each workshop that nothing uses."""
+        return await building.prune(self._wiring, keep=keep, report=report)
+
+    async def doctor(self) -> tuple[Finding, ...]:
+        """What is there and what is missing on this machine."""
+        return await checking.doctor(self._wiring)
+
+    async def aclose(self) -> None:
+        await self._wiring.aclose()
