@@ -1,0 +1,57 @@
+"""What is heavy is imported when it is used, and by nothing before."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("pydantic", "textual", "docker", "kubernetes", "aiohttp", "httpx", "yaml", "jinja2", "qrcode", "asyncio")
+ENGINES = ("docker", "kubernetes")
+
+
+def imported_after(statement: str, *names: str) -> list[str]:
+    """Which of the named modules are loaded in a new interpreter after the statement."""
+    code = (
+        f"import sys, json\n{statement}\n"
+        f"sys.stderr.write(json.dumps([name for name in {names!r} if name in sys.modules]))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
+    loaded: list[str] = json.loads(result.stderr.splitlines()[-1])
+    return loaded
+
+
+def call(*words: str) -> str:
+    """A statement that runs the program with these words and goes on after it has ended."""
+    return f"from workshop.__main__ import main\nassert main({list(words)!r}) == 0"
+
+
+@pytest.mark.parametrize("words", [("--help",), ("--version",)])
+def test_the_help_loads_nothing_heavy(words: tuple[str, ...]) -> None:
+    assert imported_after(call(*words), *HEAVY) == []
+
+
+@pytest.mark.parametrize("verb", ["up", "build", "down", "links", "demo"])
+def test_the_help_of_a_verb_loads_no_engine_and_no_terminal_library(verb: str) -> None:
+    assert imported_after(call(verb, "--help"), "textual", "docker", "kubernetes", "aiohttp", "pydantic") == []
+
+
+def test_the_service_loads_no_engine_and_no_terminal_library() -> None:
+    assert imported_after("import workshop.service", "textual", *ENGINES, "click") == []
+
+
+@pytest.mark.parametrize("package", ["model", "core", "present", "config", "ports"])
+def test_inner_packages_load_neither_engines_nor_terminals_nor_servers(package: str) -> None:
+    statement = (
+        f"import importlib, pkgutil, workshop.{package} as package\n"
+        "for module in pkgutil.walk_packages(package.__path__, package.__name__ + '.'):\n"
+        "    importlib.import_module(module.name)"
+    )
+    assert imported_after(statement, "textual", "aiohttp", "click", *ENGINES) == []
+
+
+def test_the_gateway_process_loads_no_command_line_and_no_terminal_library() -> None:
+    assert imported_after("import workshop.service.gateway_process", "click", "textual", *ENGINES) == []
