@@ -49,6 +49,12 @@ class SettingError(WorkshopError):
     exit_code = 2
 
 
+class StateError(WorkshopError):
+    """The state database cannot be read or written (locked, read-only, no space, of a later version)."""
+
+    code = "state"
+
+
 class UnknownClassroom(WorkshopError):
     """No classroom of that name was found on any runtime."""
 

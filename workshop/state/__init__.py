@@ -1,0 +1,1 @@
+"""What is kept on this machine beside the engine's labels."""
