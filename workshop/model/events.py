@@ -52,6 +52,13 @@ class SeatChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class SeatAnswered:
+    """The object that this record describes answered on its ready path."""
+
+    record: SeatRecord
+
+
+@dataclass(frozen=True, slots=True)
 class SeatGone:
     """The runtime has nothing under this number any more."""
 
@@ -138,6 +145,7 @@ class RemovedObject:
 RuntimeEvent = SeatChanged | SeatGone | SeatsListed | SeatOutOfMemory
 ClassEvent = (
     RuntimeEvent
+    | SeatAnswered
     | SeatClaimed
     | SeatFreed
     | PulseTaken

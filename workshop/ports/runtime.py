@@ -101,6 +101,10 @@ class Runtime(Protocol):
         """Remove every object of the classroom, the one that names it last, then list again and name survivors."""
         ...
 
+    async def remove_strays(self, known: Collection[str]) -> Removal:
+        """Remove objects of ours that belong to no classroom of `known` (uids): what a half-made one left behind."""
+        ...
+
     def watch(self, classroom: Classroom) -> AsyncIterator[RuntimeEvent]:
         """List once, then follow the engine's own events, listing again on a timer and after a lost connection."""
         ...

@@ -1,0 +1,35 @@
+"""Wanted and found seats, compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from workshop.model.seat import SeatRecord, SeatState
+
+_STANDING = {SeatState.STARTING, SeatState.READY, SeatState.CREATING, SeatState.PAUSED}
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPlan:
+    create: tuple[int, ...]
+    """Numbers with nothing under them."""
+    start: tuple[int, ...]
+    """Numbers whose seat is there and does not run."""
+    keep: tuple[int, ...]
+    """Numbers whose seat runs."""
+    beyond: tuple[int, ...]
+    """Seats above the wanted number: shown, never removed by `up`."""
+
+
+def plan_seats(wanted: int, records: Iterable[SeatRecord]) -> SeatPlan:
+    """What it takes to have seats 1 to `wanted`."""
+    found = {record.number: record for record in records}
+    numbers = range(1, wanted + 1)
+    keep = tuple(n for n in numbers if n in found and found[n].state in _STANDING)
+    return SeatPlan(
+        create=tuple(n for n in numbers if n not in found),
+        start=tuple(n for n in numbers if n in found and found[n].state not in _STANDING),
+        keep=keep,
+        beyond=tuple(sorted(n for n in found if n > wanted)),
+    )

@@ -1,0 +1,164 @@
+"""Bring seats up, paced by their readiness.
+
+Starting is bound by the CPU: with about 1.5 × cores between start and ready, the first seat is there in seconds
+and the last one no later than if all had been started at once (research/perf.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
+from workshop.model.classroom import Classroom
+from workshop.model.events import SeatChanged
+from workshop.model.seat import SeatCommand, SeatRecord, SeatState
+from workshop.ports.build import Report
+from workshop.ports.runtime import Runtime
+
+TRIES = 3
+PROBE_EVERY = 0.05
+PROBE_SLOWEST = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one seat came up."""
+
+    number: int
+    record: SeatRecord | None
+    error: WorkshopError | None = None
+    ready_after: float = 0.0
+    """Seconds since the provisioning began."""
+
+
+def starts_at_once(cpus: float) -> int:
+    """How many seats may be between start and ready."""
+    return max(2, math.ceil(cpus * 1.5))
+
+
+async def provision(
+    runtime: Runtime,
+    classroom: Classroom,
+    commands: Mapping[int, SeatCommand],
+    *,
+    at_once: int,
+    report: Report,
+    ready_timeout: float = 180,
+    generation: int = 1,
+) -> tuple[Outcome, ...]:
+    """Create and start each seat and wait until it answers; one seat's failure stops no other.
+
+    Args:
+        at_once: how many seats may be between start and ready.
+        ready_timeout: seconds from a seat's start until it is given up.
+
+    Raises:
+        RuntimeUnreachable: the engine was lost; what is there can be finished by the same call later.
+    """
+    began = monotonic()
+    gate = asyncio.Semaphore(at_once)
+    lost: list[RuntimeUnreachable] = []
+
+    async def one(number: int, command: SeatCommand) -> Outcome:
+        async with gate:
+            if lost:
+                return Outcome(number, None, lost[0])
+            try:
+                record = await _with_tries(runtime, classroom, number, command, ready_timeout, generation, report)
+            except RuntimeUnreachable as error:
+                lost.append(error)
+                return Outcome(number, None, error)
+            except WorkshopError as error:
+                failed = SeatRecord(number, SeatState.FAILED, object_id="", detail=error.message)
+                report(SeatChanged(failed))
+                return Outcome(number, failed, error)
+            return Outcome(number, record, ready_after=monotonic() - began)
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one(number, command)) for number, command in sorted(commands.items())]
+    if lost:
+        raise lost[0]
+    return tuple(task.result() for task in tasks)
+
+
+async def _with_tries(
+    runtime: Runtime,
+    classroom: Classroom,
+    number: int,
+    command: SeatCommand,
+    ready_timeout: float,
+    generation: int,
+    report: Report,
+) -> SeatRecord:
+    for attempt in range(1, TRIES + 1):
+        try:
+            report(SeatChanged(SeatRecord(number, SeatState.CREATING, object_id="")))
+            record = await runtime.create(classroom, number, command, generation=generation)
+            report(SeatChanged(record))
+            return await wait_until_ready(runtime, classroom, record, command, timeout=ready_timeout, report=report)
+        except RuntimeUnreachable:
+            raise
+        except WorkshopError:
+            if attempt == TRIES:
+                raise
+            await asyncio.sleep(0.5 * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+async def wait_until_ready(
+    runtime: Runtime,
+    classroom: Classroom,
+    record: SeatRecord,
+    command: SeatCommand,
+    *,
+    timeout: float,
+    report: Report,
+) -> SeatRecord:
+    """Probe a started seat until it answers.
+
+    Raises:
+        SeatFailed: it ended, or did not answer in time; the message has the last lines it printed.
+    """
+    deadline = monotonic() + timeout
+    pause = PROBE_EVERY
+    looks = 0
+    while not await runtime.probe(classroom, record, command):
+        looks += 1
+        if looks % 10 == 0 or monotonic() > deadline:
+            record = await _still_running(runtime, classroom, record)
+            if monotonic() > deadline:
+                raise SeatFailed(
+                    f"Seat {record.number:02d} did not answer within {timeout:.0f} s.",
+                    hint="Its last lines are below; `workshop rehearse` tries the image in one seat.",
+                    details=await _last_lines(runtime, classroom, record.number),
+                )
+        await asyncio.sleep(pause)
+        pause = min(PROBE_SLOWEST, pause * 1.2)
+    ready = replace(record, state=SeatState.READY)
+    report(SeatChanged(ready))
+    return ready
+
+
+async def _still_running(runtime: Runtime, classroom: Classroom, record: SeatRecord) -> SeatRecord:
+    found = {seat.number: seat for seat in await runtime.seats(classroom)}.get(record.number)
+    if found is None:
+        raise SeatFailed(f"Seat {record.number:02d} was removed while it started.", hint="Run the same command again.")
+    if found.state in (SeatState.STOPPED, SeatState.FAILED, SeatState.LOST) or found.restarts >= TRIES:
+        code = f" with exit code {found.exit_code}" if found.exit_code is not None else ""
+        raise SeatFailed(
+            f"Seat {record.number:02d} ended while it started{code}. {found.detail}".strip(),
+            hint="Its last lines are below; `workshop rehearse` tries the image in one seat.",
+            details=await _last_lines(runtime, classroom, record.number),
+        )
+    return found
+
+
+async def _last_lines(runtime: Runtime, classroom: Classroom, number: int) -> tuple[str, ...]:
+    try:
+        return tuple((await runtime.logs(classroom, number, tail=15)).splitlines())
+    except WorkshopError as error:
+        return (f"(its log could not be read: {error.message})",)

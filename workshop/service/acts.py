@@ -1,0 +1,191 @@
+"""Acts on single seats, a result for each."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from workshop.core.launch import seat_command
+from workshop.core.provision import provision, starts_at_once, wait_until_ready
+from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
+from workshop.gateway.control import ControlClient
+from workshop.model.events import Noted
+from workshop.model.seat import SeatRecord, seat_name
+from workshop.ports.build import Report
+from workshop.service import rooms
+from workshop.service.archive import archive_seat
+from workshop.service.reports import ActReport, SeatResult
+from workshop.service.wiring import Wiring
+
+AT_ONCE = 4
+GATEWAY_VERBS = {"free", "label", "help-done"}
+
+
+async def _each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitable[str]], report: Report) -> ActReport:
+    """Run `one` on each number, a few at a time; a failure is a result, not an end."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def guarded(number: int) -> SeatResult:
+        async with gate:
+            try:
+                detail = await one(number)
+            except WorkshopError as error:
+                report(Noted(f"seat {seat_name(number)}: {error.message}", level="error"))
+                return SeatResult(number, False, error.message)
+            report(Noted(f"seat {seat_name(number)}: {detail or verb}"))
+            return SeatResult(number, True, detail)
+
+    return ActReport(verb, tuple(await asyncio.gather(*(guarded(number) for number in numbers))))
+
+
+async def _records(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int, SeatRecord]:
+    """The records of these seats.
+
+    Raises:
+        UsageError: there is no seat of one of the numbers.
+    """
+    found = {record.number: record for record in await room.runtime.seats(room.classroom)}
+    missing = [seat_name(number) for number in numbers if number not in found]
+    if missing:
+        last = seat_name(max(found)) if found else "none"
+        raise UsageError(
+            f"Classroom {room.classroom.name} has no seat {', '.join(missing)}.", hint=f"Its last seat is {last}."
+        )
+    return {number: found[number] for number in numbers}
+
+
+async def restart(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
+    room = await rooms.find(wiring, name)
+    await _records(room, seats)
+
+    async def one(number: int) -> str:
+        record = await room.runtime.restart(room.classroom, number)
+        command = seat_command(room.classroom, number)
+        await wait_until_ready(room.runtime, room.classroom, record, command, timeout=60, report=report)
+        return "restarted"
+
+    result = await _each("restarted", seats, one, report)
+    await refresh(wiring, room)
+    return result
+
+
+async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
+    room = await rooms.find(wiring, name)
+    records = await _records(room, seats)
+    facts = await room.runtime.facts()
+
+    async def one(number: int) -> str:
+        kept = await archive_seat(wiring, room, number)
+        generation = records[number].generation + 1
+        (outcome,) = await provision(
+            room.runtime,
+            room.classroom,
+            {number: seat_command(room.classroom, number)},
+            at_once=starts_at_once(facts.cpus),
+            generation=generation,
+            report=report,
+        )
+        if outcome.error is not None:
+            raise SeatFailed(f"{outcome.error.message} Its files are in {kept}.")
+        return f"fresh; its files are in {kept}"
+
+    result = await _each("reset", seats, one, report)
+    await refresh(wiring, room)
+    return result
+
+
+async def act(
+    wiring: Wiring, name: str, verb: str, seats: Sequence[int], arguments: Mapping[str, Any], *, report: Report
+) -> ActReport:
+    room = await rooms.find(wiring, name)
+    await _records(room, seats)
+    runtime, classroom = room.runtime, room.classroom
+
+    async def one(number: int) -> str:
+        match verb:
+            case "pause":
+                await runtime.pause(classroom, number, paused=True)
+                return "paused"
+            case "resume":
+                await runtime.pause(classroom, number, paused=False)
+                return "goes on"
+            case "stop":
+                await runtime.stop(classroom, number)
+                return "stopped"
+            case "memory":
+                await runtime.set_memory(classroom, number, int(arguments["bytes"]))
+                return "limit changed"
+            case _ if verb in GATEWAY_VERBS:
+                await _through_gateway(wiring, room, verb, {**arguments, "seat": number})
+                return verb
+            case _:
+                raise UsageError(f"There is no act {verb!r} on a seat.")
+
+    result = await _each(verb, seats, one, report)
+    await refresh(wiring, room)
+    return result
+
+
+async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arguments: Mapping[str, Any]) -> None:
+    """Ask the gateway, or change the state database when there is none: the next gateway reads it."""
+    client = await wiring.doors.client(room.classroom)
+    if client is not None:
+        await client.act(verb, arguments)
+        return
+    uid, number = room.classroom.uid, int(arguments["seat"])
+    match verb:
+        case "free":
+            wiring.store.free(uid, number)
+        case "label":
+            wiring.store.note(uid, number, label=str(arguments["text"])[:60])
+        case "help-done":
+            wiring.store.note(uid, number, help_since=None)
+
+
+async def _client(wiring: Wiring, room: rooms.FoundRoom) -> ControlClient:
+    client = await wiring.doors.client(room.classroom)
+    if client is None:
+        raise GatewayFailed(
+            f"The gateway of {room.classroom.name} does not run.",
+            hint="`workshop up` starts it again, with the same links.",
+        )
+    return client
+
+
+async def refresh(wiring: Wiring, room: rooms.FoundRoom) -> None:
+    """Have the gateway list the seats now, where there is one."""
+    client = await wiring.doors.client(room.classroom)
+    if client is not None:
+        await client.act("refresh", {})
+
+
+async def logs(wiring: Wiring, name: str, seat: int, *, tail: int) -> str:
+    room = await rooms.find(wiring, name)
+    await _records(room, [seat])
+    return await room.runtime.logs(room.classroom, seat, tail=tail)
+
+
+async def shell_command(wiring: Wiring, name: str, seat: int) -> tuple[str, ...]:
+    room = await rooms.find(wiring, name)
+    await _records(room, [seat])
+    return room.runtime.shell_command(room.classroom, seat)
+
+
+async def extend(wiring: Wiring, name: str, span: timedelta) -> datetime:
+    room = await rooms.find(wiring, name)
+    client = await wiring.doors.client(room.classroom)
+    if client is not None:
+        answer = await client.act("extend", {"seconds": span.total_seconds()})
+        return datetime.fromisoformat(str(answer["ends"]))
+    ends = (room.classroom.ends or wiring.clock()) + span
+    wiring.store.set_room_state(room.classroom.uid, ends=ends)
+    return ends
+
+
+async def say(wiring: Wiring, name: str, text: str) -> None:
+    if not text.strip():
+        raise UsageError("There is nothing to say.")
+    room = await rooms.find(wiring, name)
+    await (await _client(wiring, room)).act("say", {"text": text.strip()[:500]})

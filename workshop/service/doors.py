@@ -1,0 +1,232 @@
+"""Start, find and stop the gateways of classrooms on this machine.
+
+A gateway is a process of its own, detached from the terminal. That it runs is told by a lock that the kernel
+gives back when it dies, never by a process id alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable, WorkshopError
+from workshop.gateway.control import ControlClient
+from workshop.model.classroom import Classroom
+
+START_TIMEOUT = 30.0
+STOP_TIMEOUT = 10.0
+_BY_CODE: dict[str, type[WorkshopError]] = {
+    error.code: error for error in (PortTaken, GatewayFailed, RuntimeUnreachable)
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DoorFiles:
+    """The files of one gateway, in a folder only the user can read."""
+
+    socket: Path
+    lock: Path
+    log: Path
+
+
+class Doors(Protocol):
+    """What verbs ask about gateways."""
+
+    async def ensure(self, classroom: Classroom) -> None:
+        """Have the classroom's gateway run; one that runs is left alone.
+
+        Raises:
+            PortTaken: its address is in use by another program.
+            GatewayFailed: it did not start; the message has its reason.
+        """
+        ...
+
+    async def client(self, classroom: Classroom) -> ControlClient | None:
+        """A client for the running gateway; None when there is none."""
+        ...
+
+    async def stop(self, classroom: Classroom) -> bool:
+        """End the gateway and wait until it is gone. False when there was none."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+class DetachedDoors:
+    """Gateways as processes of their own, which outlive this one."""
+
+    def __init__(self, sockets: Path, logs: Path, *, environment: Mapping[str, str]) -> None:
+        self._sockets = sockets
+        self._logs = logs
+        self._environment = dict(environment)
+
+    def files(self, uid: str) -> DoorFiles:
+        return door_files(self._sockets, self._logs, uid)
+
+    async def ensure(self, classroom: Classroom) -> None:
+        if await self.client(classroom) is not None:
+            return
+        for folder in (self._sockets, self._logs):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        reader, writer = os.pipe()
+        try:
+            await self._spawn(classroom, writer)
+        finally:
+            os.close(writer)
+        answer = await _read_answer(reader)
+        if answer.get("ready"):
+            return
+        if answer.get("running"):
+            await self._wait_for_other(classroom)
+            return
+        kind = _BY_CODE.get(str(answer.get("error", "")), GatewayFailed)
+        raise kind(
+            str(answer.get("message") or f"The gateway of {classroom.name} ended before it was ready."),
+            hint=str(answer.get("hint") or f"Its log is {self.files(classroom.uid).log}."),
+        )
+
+    async def _spawn(self, classroom: Classroom, answer_fd: int) -> None:
+        argv = [
+            sys.executable, "-m", "workshop", "gateway", classroom.name, "--uid", classroom.uid,
+            "--runtime", classroom.runtime, "--answer-fd", str(answer_fd),
+        ]  # fmt: skip
+        log_fd = os.open(self.files(classroom.uid).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            await asyncio.create_subprocess_exec(
+                *argv,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log_fd,
+                stderr=log_fd,
+                start_new_session=True,
+                pass_fds=(answer_fd,),
+                cwd="/",
+                env=os.environ | self._environment,
+            )
+        finally:
+            os.close(log_fd)
+
+    async def _wait_for_other(self, classroom: Classroom) -> None:
+        deadline = monotonic() + START_TIMEOUT
+        while await self.client(classroom) is None:
+            if monotonic() > deadline:
+                raise GatewayFailed(
+                    f"The gateway of {classroom.name} runs and does not answer.",
+                    hint=f"Its log is {self.files(classroom.uid).log}.",
+                )
+            await asyncio.sleep(0.1)
+
+    async def client(self, classroom: Classroom) -> ControlClient | None:
+        files = self.files(classroom.uid)
+        if not files.socket.exists():
+            return None
+        client = ControlClient(files.socket)
+        return client if await client.alive() else None
+
+    async def stop(self, classroom: Classroom) -> bool:
+        files = self.files(classroom.uid)
+        if not is_locked(files.lock):
+            _unlink(files)
+            return False
+        client = await self.client(classroom)
+        if client is not None:
+            with contextlib.suppress(GatewayFailed):  # it may end before it answers; the lock tells
+                await client.act("stop", {})
+        if not await _unlocked(files.lock, STOP_TIMEOUT):
+            for sign in (signal.SIGTERM, signal.SIGKILL):
+                pid = locked_by(files.lock)
+                if pid is None:
+                    break
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, sign)
+                if await _unlocked(files.lock, STOP_TIMEOUT):
+                    break
+            else:
+                raise GatewayFailed(f"The gateway of {classroom.name} cannot be ended.", hint=f"See {files.lock}.")
+        _unlink(files)
+        return True
+
+    async def aclose(self) -> None:
+        """Gateways go on: nothing to do."""
+
+
+def door_files(sockets: Path, logs: Path, uid: str) -> DoorFiles:
+    return DoorFiles(sockets / f"{uid}.sock", sockets / f"{uid}.lock", logs / f"gateway-{uid}.log")
+
+
+@contextlib.contextmanager
+def holding(lock: Path) -> Iterator[bool]:
+    """Hold a lock file while the block runs; yields False when another process holds it."""
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def is_locked(lock: Path) -> bool:
+    """Whether a process holds the lock now."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def locked_by(lock: Path) -> int | None:
+    """The process that holds the lock, if one does."""
+    if not is_locked(lock):
+        return None
+    text = lock.read_text()
+    return int(text) if text.isdigit() else None
+
+
+async def _unlocked(lock: Path, timeout: float) -> bool:
+    deadline = monotonic() + timeout
+    while is_locked(lock):
+        if monotonic() > deadline:
+            return False
+        await asyncio.sleep(0.05)
+    return True
+
+
+def _unlink(files: DoorFiles) -> None:
+    files.socket.unlink(missing_ok=True)
+    files.lock.unlink(missing_ok=True)
+
+
+async def _read_answer(reader: int) -> dict[str, object]:
+    """The one line of JSON that a starting gateway writes; empty when it ended without one."""
+
+    def read() -> bytes:
+        with os.fdopen(reader, "rb") as stream:
+            return stream.readline()
+
+    try:
+        line = await asyncio.wait_for(asyncio.to_thread(read), START_TIMEOUT)
+    except TimeoutError:
+        return {"error": GatewayFailed.code, "message": f"The gateway did not start within {START_TIMEOUT:.0f} s."}
+    answer = json.loads(line) if line else {}
+    return answer if isinstance(answer, dict) else {}

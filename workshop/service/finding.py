@@ -1,0 +1,120 @@
+"""From what the user names to a workshop: files, folders, Git URLs, mybinder.org links."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+
+from workshop.config.definition import load_definition
+from workshop.errors import UsageError
+from workshop.images.links import RepositoryLink, parse_link
+from workshop.model.classroom import Ui
+from workshop.model.definition import SourcePart, WorkshopDefinition
+from workshop.model.names import slug
+from workshop.service.reports import Workshop, WorkshopEntry
+from workshop.service.wiring import Wiring
+
+FILE_NAMES = ("workshop.yaml", "workshop.yml")
+
+
+async def load(wiring: Wiring, file: str) -> Workshop:
+    """The workshop that `file` names.
+
+    Raises:
+        DefinitionError: with every problem of the definition.
+        UsageError: there is nothing of that name.
+    """
+    path = Path(file).expanduser()
+    if path.is_dir():
+        for name in FILE_NAMES:
+            if (path / name).is_file():
+                return _from_file(path / name)
+        return _from_folder(path)
+    if path.is_file():
+        return _from_file(path)
+    link = parse_link(file)
+    if link is None or (not _looks_remote(file)):
+        raise UsageError(
+            f"There is no file, folder or repository {file!r}.",
+            hint="Name a workshop.yaml, a folder with notebooks, a Git URL or a mybinder.org link.",
+        )
+    return _from_link(link)
+
+
+def _looks_remote(text: str) -> bool:
+    return "://" in text or re.match(r"[\w.-]+@[\w.-]+:", text) is not None or "mybinder.org" in text
+
+
+def _from_file(path: Path) -> Workshop:
+    definition = load_definition(path).definition
+    return _workshop(definition, path.resolve(), base=path.resolve().parent)
+
+
+def _workshop(definition: WorkshopDefinition, path: Path | None, *, base: Path) -> Workshop:
+    """Apply what a link in `source.repository` says, and make a folder's path absolute."""
+    source = definition.source
+    local = base / Path(source.repository).expanduser()
+    if local.exists():
+        return Workshop(definition, str(local.resolve()), source.ref, source.folder, path, slug(definition.title))
+    link = parse_link(source.repository)
+    if link is None:
+        return Workshop(definition, str(local), source.ref, source.folder, path, slug(definition.title))
+    changes: dict[str, object] = {}
+    if link.open_path and not definition.open:
+        changes["open"] = link.open_path
+    if link.ui and "ui" not in definition.model_fields_set:
+        changes["ui"] = Ui(link.ui)
+    return Workshop(
+        definition.model_copy(update=changes),
+        link.repository,
+        source.ref or link.ref,
+        source.folder or link.folder,
+        path,
+        slug(definition.title),
+    )
+
+
+def _from_folder(path: Path) -> Workshop:
+    folder = path.resolve()
+    title = title_of(folder.name)
+    definition = WorkshopDefinition(title=title, source=SourcePart(repository=str(folder)))
+    return Workshop(definition, str(folder), "", "", None, slug(title))
+
+
+def _from_link(link: RepositoryLink) -> Workshop:
+    title = title_of(re.split(r"[/:]", link.repository.rstrip("/"))[-1].removesuffix(".git"))
+    definition = WorkshopDefinition(
+        title=title,
+        source=SourcePart(repository=link.repository, ref=link.ref, folder=link.folder),
+        open=link.open_path,
+        ui=Ui(link.ui) if link.ui else Ui.LAB,
+    )
+    return Workshop(definition, link.repository, link.ref, link.folder, None, slug(title))
+
+
+def title_of(name: str) -> str:
+    """A folder's or repository's name as a title: `python-basics` → `Python basics`."""
+    words = re.sub(r"[-_.]+", " ", name).strip()
+    return (words[:1].upper() + words[1:])[:80] or "Workshop"
+
+
+def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:
+    """Workshops used before, newest first, then the bundled samples."""
+    entries = [
+        WorkshopEntry(title=title, file=file, last_used=used)
+        for file, title, used in wiring.recent.entries()
+        if _looks_remote(file) or Path(file).exists()
+    ]
+    seen = {entry.file for entry in entries}
+    for folder in sorted(wiring.samples.iterdir()) if wiring.samples.is_dir() else ():
+        if (folder / "workshop.yaml").is_file() and str(folder) not in seen:
+            definition = load_definition(folder / "workshop.yaml").definition
+            entries.append(WorkshopEntry(title=definition.title, file=str(folder), sample=True))
+    return tuple(entries)
+
+
+def used_now(wiring: Wiring, workshop: Workshop, at: datetime) -> None:
+    """Remember a workshop for the home screen."""
+    file = str(workshop.path) if workshop.path else workshop.repository
+    wiring.recent.add(file, workshop.definition.title, at)

@@ -1,0 +1,140 @@
+"""The process that holds one classroom's gateway: finds the classroom by its labels, serves until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
+from workshop.gateway.server import Gateway
+from workshop.ports.build import ignore_events
+from workshop.service import closing, rooms
+from workshop.service.doors import door_files, holding
+from workshop.service.room import Room
+from workshop.service.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+UNLISTED = 3
+"""Looks, a minute in all, at which the classroom is not there before the gateway takes it for removed."""
+LOOK_EVERY = 20.0
+
+
+@dataclass(slots=True)
+class _Ends:
+    """Why the process is to end."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    class_is_over: bool = False
+
+    def end_class(self) -> None:
+        self.class_is_over = True
+        self.stop.set()
+
+
+def main(argv: Sequence[str]) -> int:
+    """The hidden verb `gateway`; started by `service.doors`, never by hand."""
+    parser = argparse.ArgumentParser(prog="workshop gateway")
+    parser.add_argument("name")
+    parser.add_argument("--uid", required=True)
+    parser.add_argument("--runtime", required=True)
+    parser.add_argument("--answer-fd", type=int, default=-1)
+    options = parser.parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    wiring = Wiring.from_settings({"runtime": options.runtime})
+    files = door_files(wiring.places.sockets, wiring.places.state / "logs", options.uid)
+    with holding(files.lock) as alone:
+        if not alone:
+            _answer(options.answer_fd, {"running": True})
+            return 0
+        try:
+            asyncio.run(_serve(wiring, options.name, options.answer_fd), loop_factory=_loop_factory())
+        except WorkshopError as error:
+            log.error("%s %s", error.message, error.hint)
+            _answer(options.answer_fd, {"error": error.code, "message": error.message, "hint": error.hint})
+            return error.exit_code
+    return 0
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: type[asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def _answer(descriptor: int, document: dict[str, object]) -> None:
+    """Tell the starting process, once; it may be gone."""
+    if descriptor < 0:
+        return
+    try:
+        os.write(descriptor, json.dumps(document).encode() + b"\n")
+        os.close(descriptor)
+    except OSError as error:
+        log.info("nobody waits for the answer: %s", error)
+
+
+async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
+    found = await rooms.find(wiring, name)
+    ends = _Ends()
+    loop = asyncio.get_running_loop()
+    for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(sign, ends.stop.set)
+    room = Room(
+        found.classroom, found.runtime, wiring.store, clock=wiring.clock, end_class=ends.end_class, stop=ends.stop.set
+    )
+    files = door_files(wiring.places.sockets, wiring.places.state / "logs", found.classroom.uid)
+    gateway = Gateway(room, wiring.store, room.report, control_socket=files.socket)
+    running = asyncio.create_task(room.run())
+    listed = asyncio.create_task(_until_removed(wiring, name, ends))
+    try:
+        await room.until_listed()
+        await gateway.start()
+        _answer(answer_fd, {"ready": True})
+        log.info("classroom %s is open at %s", name, found.classroom.join_url())
+        stopping = asyncio.create_task(ends.stop.wait())
+        await asyncio.wait({running, listed, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            error = running.exception()
+            raise GatewayFailed(f"The gateway of {name} ended: {error}") from error
+    finally:
+        for task in (running, listed):
+            task.cancel()
+        await asyncio.gather(running, listed, return_exceptions=True)
+        room.write_notes()
+        await gateway.stop()
+    if ends.class_is_over:
+        await _end_class(wiring, name)
+    await wiring.aclose()
+
+
+async def _until_removed(wiring: Wiring, name: str, ends: _Ends) -> None:
+    """End when somebody, from another machine perhaps, has removed the classroom."""
+    missing = 0
+    while missing < UNLISTED:
+        await asyncio.sleep(LOOK_EVERY)
+        try:
+            await rooms.find(wiring, name)
+            missing = 0
+        except UnknownClassroom:
+            missing += 1
+        except WorkshopError as error:
+            log.info("looking for %s: %s", name, error.message)
+    log.info("classroom %s is gone", name)
+    ends.stop.set()
+
+
+async def _end_class(wiring: Wiring, name: str) -> None:
+    """The grace is over: collect what was done, then remove everything."""
+    folder = wiring.state_dir / "collected" / f"{name}-{wiring.clock():%Y%m%dT%H%M}"
+    report = await closing.down(wiring, name, collect_to=folder, discard=False, report=ignore_events, from_gateway=True)
+    log.info("classroom %s ended: removed %s, left %s", name, report.removal.removed, report.removal.left)

@@ -1,0 +1,301 @@
+"""Open a classroom: image, gateway, seats. Every step finds what an earlier, interrupted run has made."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from time import monotonic
+
+from workshop.core.fit import fit
+from workshop.core.launch import seat_command
+from workshop.core.plan import SeatPlan, plan_seats
+from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
+from workshop.errors import DoesNotFit, NameInUse, SeatFailed, UsageError, WorkshopError
+from workshop.model.classroom import NAME, Classroom, new_key, new_uid
+from workshop.model.events import Noted, StepFinished, StepStarted
+from workshop.model.image import Image
+from workshop.model.seat import Limits, SeatRecord, SeatState
+from workshop.model.snapshot import EngineFacts, Fit
+from workshop.ports.build import Report
+from workshop.ports.runtime import Runtime
+from workshop.service import building, finding, rooms, watching
+from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
+from workshop.service.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a request comes to once the definition and the engines were asked."""
+
+    workshop: Workshop
+    runtime_name: str
+    name: str
+    seats: int
+    spares: int
+    found: rooms.FoundRoom | None
+
+
+async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
+    wanted = await _wanted(wiring, request)
+    runtime = wiring.runtime(wanted.runtime_name)
+    facts = await runtime.facts()
+    if wanted.found is not None:
+        classroom, image = wanted.found.classroom, None
+        records = await runtime.seats(classroom)
+    else:
+        prepared = await building.prepare(wiring, wanted.workshop, report=report)
+        image = await wiring.builder(wanted.runtime_name).find(prepared)
+        records = ()
+        classroom = await _new_classroom(wiring, request, wanted, image, commit=prepared.source.commit)
+    seats = plan_seats(wanted.seats + wanted.spares, records)
+    fits = await _fit(wiring, facts, classroom, wanted.seats + wanted.spares)
+    return UpPlan(
+        classroom=classroom,
+        create=seats.create,
+        keep=seats.keep + seats.start,
+        fits=fits,
+        exists=wanted.found is not None,
+        sentences=_sentences(classroom, seats, fits, image, exists=wanted.found is not None),
+        image=image,
+    )
+
+
+def _sentences(
+    classroom: Classroom, seats: SeatPlan, fits: Fit, image: Image | None, *, exists: bool
+) -> tuple[str, ...]:
+    lines = [f"{len(seats.create)} seats to make, {len(seats.keep) + len(seats.start)} there already."]
+    if not exists:
+        lines.append("The image is there." if image else "The image has to be built first.")
+    lines.append(f"Students come in at {classroom.join_url()}")
+    lines.append(fits.sentence)
+    return tuple(lines)
+
+
+async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
+    began = monotonic()
+    wanted = await _wanted(wiring, request)
+    runtime = wiring.runtime(wanted.runtime_name)
+    facts = await runtime.facts()
+    for note in facts.notes:
+        report(Noted(note, level="warning"))
+    async with _alone(wiring, wanted.name):
+        total = wanted.seats + wanted.spares
+        if wanted.found is not None:
+            classroom = wanted.found.classroom
+            report(Noted(f"Classroom {classroom.name} is there already; making what is missing."))
+        else:
+            image = await building.build_workshop(wiring, wanted.workshop, wanted.runtime_name, report=report)
+            classroom = await _new_classroom(wiring, request, wanted, image, commit=image.commit)
+        fits = await _fit(wiring, facts, classroom, total)
+        if fits.verdict == "does not fit" and not request.force:
+            raise DoesNotFit(
+                fits.sentence, hint=f"Ask for {fits.largest} with `--seats`, lower `limits.memory`, or use `--force`."
+            )
+        if fits.verdict == "tight":
+            report(Noted(fits.sentence, level="warning"))
+        classroom = rooms.current(wiring, await runtime.open(classroom))
+        wiring.store.remember(classroom)
+        wiring.store.set_room_state(classroom.uid, wanted=total, closing=False)
+        finding.used_now(wiring, wanted.workshop, wiring.clock())
+        return await _fill(
+            wiring, classroom, runtime, facts, total, began, adopted=wanted.found is not None, report=report
+        )
+
+
+async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpReport:
+    if count < 1:
+        raise UsageError("At least one seat has to be added.")
+    began = monotonic()
+    room = await rooms.find(wiring, name)
+    facts = await room.runtime.facts()
+    async with _alone(wiring, name):
+        records = await room.runtime.seats(room.classroom)
+        there = max((record.number for record in records), default=0)
+        wanted = wiring.store.room_state(room.classroom.uid).wanted or room.classroom.seats
+        if wanted - there >= count:
+            report(Noted(f"An earlier call wanted {wanted} seats and was interrupted: finishing it."))
+        else:
+            wanted = max(there, wanted) + count
+        fits = await _fit(wiring, facts, room.classroom, wanted)
+        if fits.verdict == "does not fit":
+            raise DoesNotFit(fits.sentence, hint="Add fewer seats, or end another classroom.")
+        wiring.store.set_room_state(room.classroom.uid, wanted=wanted)
+        classroom = rooms.current(wiring, room.classroom)
+        return await _fill(wiring, classroom, room.runtime, facts, wanted, began, adopted=True, report=report)
+
+
+async def _fill(
+    wiring: Wiring,
+    classroom: Classroom,
+    runtime: Runtime,
+    facts: EngineFacts,
+    total: int,
+    began: float,
+    *,
+    adopted: bool,
+    report: Report,
+) -> UpReport:
+    """Have the gateway and seats 1 to `total`."""
+    report(StepStarted("gateway", f"Opening {classroom.join_url()}"))
+    await wiring.doors.ensure(classroom)
+    report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
+    records = {record.number: record for record in await runtime.seats(classroom)}
+    seats = plan_seats(total, records.values())
+    report(StepStarted("seats", f"{len(seats.create) + len(seats.start)} of {total} seats to start", total=total))
+    commands = {number: seat_command(classroom, number) for number in (*seats.create, *seats.start)}
+    at_once = wiring.starts_at_once() or starts_at_once(facts.cpus)
+    # `keep` goes through the same wait: a seat that an interrupted run started may not answer yet
+    outcomes, kept = await asyncio.gather(
+        provision(runtime, classroom, commands, at_once=at_once, report=report),
+        _await_kept(runtime, classroom, [records[number] for number in seats.keep], report=report),
+    )
+    client = await wiring.doors.client(classroom)
+    if client is not None:
+        await client.act("refresh", {})
+    failed = tuple(_result(outcome) for outcome in (*outcomes, *kept) if outcome.error is not None)
+    ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None]
+    report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))
+    return UpReport(
+        snapshot=await watching.status(wiring, classroom.name),
+        failed=failed,
+        seconds=monotonic() - began,
+        first_ready_seconds=min(ready_after, default=None),
+        adopted=adopted,
+    )
+
+
+async def _await_kept(
+    runtime: Runtime, classroom: Classroom, records: list[SeatRecord], *, report: Report
+) -> tuple[Outcome, ...]:
+    async def one(record: SeatRecord) -> Outcome:
+        if record.state is SeatState.PAUSED:
+            return Outcome(record.number, record)
+        command = seat_command(classroom, record.number)
+        try:
+            ready = await wait_until_ready(runtime, classroom, record, command, timeout=180, report=report)
+        except SeatFailed as error:
+            return Outcome(record.number, None, error)
+        return Outcome(record.number, ready)
+
+    return tuple(await asyncio.gather(*(one(record) for record in records)))
+
+
+def _result(outcome: Outcome) -> SeatResult:
+    assert outcome.error is not None
+    return SeatResult(outcome.number, False, " · ".join((outcome.error.message, *outcome.error.details[-3:])))
+
+
+async def _wanted(wiring: Wiring, request: UpRequest) -> _Wanted:
+    workshop = await finding.load(wiring, request.file)
+    name = request.name or workshop.slug
+    if NAME.fullmatch(name) is None:
+        raise UsageError(
+            f"{name!r} cannot be a classroom's name.",
+            hint="Use lower-case letters, digits and dashes, at most 40, starting and ending with a letter or digit.",
+        )
+    if request.seats is not None and not 1 <= request.seats <= 2000:
+        raise UsageError(f"{request.seats} seats cannot be opened.", hint="Ask for 1 to 2000.")
+    runtime_name = await building.choose_runtime(wiring, workshop, request.runtime)
+    there = {room.classroom.name: room for room in await rooms.every(wiring)}
+    found = there.get(name)
+    if found is not None:
+        _same_workshop(found.classroom, workshop, runtime_name)
+    definition = workshop.definition
+    if found is not None and request.seats is None:
+        seats, spares = found.classroom.seats - found.classroom.spares, found.classroom.spares
+    else:
+        seats = request.seats if request.seats is not None else definition.seats
+        spares = definition.spare_seats if request.seats is None else (definition.spares or 0)
+    return _Wanted(workshop, runtime_name, name, seats, spares, found)
+
+
+def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> None:
+    if classroom.runtime != runtime or classroom.repository != workshop.repository:
+        raise NameInUse(
+            f"A classroom named {classroom.name} runs {classroom.workshop!r} on {classroom.runtime}.",
+            hint="Give this one another name with `--name`, or end the other with `workshop down`.",
+        )
+
+
+async def _new_classroom(
+    wiring: Wiring, request: UpRequest, wanted: _Wanted, image: Image | None, *, commit: str
+) -> Classroom:
+    definition = wanted.workshop.definition
+    now = wiring.clock()
+    others = [room.classroom.door for room in await rooms.every(wiring)]
+    door = await wiring.choose_door(
+        definition, address=request.address, port=request.port, taken=others, force=request.force
+    )
+    limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
+    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet}
+    return Classroom(
+        name=wanted.name,
+        uid=new_uid(),
+        key=new_key(),
+        workshop=definition.title,
+        runtime=wanted.runtime_name,
+        image=image.digest if image else "",
+        commit=commit,
+        seats=wanted.seats + wanted.spares,
+        door=door,
+        created=now,
+        ends=definition.times.end or now + definition.times.length,
+        ui=definition.ui,
+        open_path=definition.open,
+        limits=limits,
+        spares=wanted.spares,
+        pin=definition.access.pin,
+        repository=wanted.workshop.repository,
+        definition=building.definition_json(wanted.workshop),
+        options=tuple(sorted((name, value) for name, value in options.items() if value)),
+    )
+
+
+async def _fit(wiring: Wiring, facts: EngineFacts, classroom: Classroom, seats: int) -> Fit:
+    others = sum(
+        room.classroom.limits.memory_bytes * room.classroom.seats
+        for room in await rooms.every(wiring)
+        if room.classroom.runtime == classroom.runtime and room.classroom.uid != classroom.uid
+    )
+    return fit(facts, classroom.limits, seats, others=others)
+
+
+@contextlib.asynccontextmanager
+async def _alone(wiring: Wiring, name: str) -> AsyncIterator[None]:
+    """One `up`, `add` or `down` of a classroom at a time on this machine; a second waits for the first."""
+    folder = wiring.state_dir / "locks"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                await asyncio.sleep(0.1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def alone(wiring: Wiring, name: str) -> contextlib.AbstractAsyncContextManager[None]:
+    """The lock that `up`, `add` and `down` of a classroom share."""
+    return _alone(wiring, name)
+
+
+def failure_of(report: UpReport) -> WorkshopError | None:
+    """`PartlyDone` when seats failed, for front ends that turn errors into exit codes."""
+    from workshop.errors import PartlyDone
+
+    if not report.failed:
+        return None
+    numbers = ", ".join(f"{result.number:02d}" for result in report.failed)
+    return PartlyDone(
+        f"{len(report.failed)} of {len(report.snapshot.seats)} seats are not ready: {numbers}.",
+        hint="Run the same command again to try these once more; `workshop status` has each seat's reason.",
+        details=tuple(f"{result.number:02d}  {result.detail}" for result in report.failed),
+    )

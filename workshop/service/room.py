@@ -1,0 +1,302 @@
+"""A classroom as the process that holds its gateway sees it: facts in, snapshots out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from time import monotonic
+from typing import Any
+
+from workshop.core.launch import seat_command
+from workshop.core.reduce import RoomFacts, reduce, snapshot, state_of
+from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
+from workshop.model import events
+from workshop.model.classroom import Classroom
+from workshop.model.definition import WorkshopDefinition
+from workshop.model.seat import SeatRecord, SeatState
+from workshop.model.snapshot import Snapshot
+from workshop.ports.room import Upstream
+from workshop.ports.runtime import Runtime
+from workshop.ports.store import Store
+
+log = logging.getLogger(__name__)
+
+Clock = Callable[[], datetime]
+SNAPSHOTS_APART = 0.2
+"""Seconds between two snapshots sent to one reader, at least."""
+USAGE_EVERY = 5.0
+NOTES_EVERY = 20.0
+PROBE_EVERY = 0.3
+MESSAGES_KEPT = 20
+LOST_PAUSES = (1.0, 2.0, 5.0, 10.0)
+"""Seconds between tries to reach the engine again; the last one repeats."""
+
+
+class Room:
+    """The one keeper of a classroom's facts while its gateway runs. Implements `ports.room.RoomView`.
+
+    Args:
+        end_class: called once when the grace after the end has passed and the definition says so.
+        stop: called when the control socket asks the gateway to end.
+    """
+
+    def __init__(
+        self,
+        classroom: Classroom,
+        runtime: Runtime,
+        store: Store,
+        *,
+        clock: Clock,
+        end_class: Callable[[], None],
+        stop: Callable[[], None],
+    ) -> None:
+        self._runtime = runtime
+        self._store = store
+        self._clock = clock
+        self._end_class = end_class
+        self._stop = stop
+        self._facts = RoomFacts(classroom)
+        self._changed = asyncio.Event()
+        self._messages: tuple[str, ...] = ()
+        self._stale = ""
+        self._waiting = 0
+        self._break_until: datetime | None = None
+        self._noted: dict[int, tuple[object, ...]] = {}
+        self.definition = WorkshopDefinition.model_validate_json(classroom.definition) if classroom.definition else None
+        self._remember()
+
+    # RoomView
+
+    @property
+    def classroom(self) -> Classroom:
+        return self._facts.classroom
+
+    def snapshot(self) -> Snapshot:
+        picture = snapshot(self._facts, self._clock(), gateway=True)
+        return replace(
+            picture,
+            stale=self._stale,
+            messages=self._messages,
+            waiting=self._waiting,
+            break_until=self._break_until,
+        )
+
+    async def changes(self) -> AsyncIterator[Snapshot]:
+        while True:
+            changed = self._changed
+            yield self.snapshot()
+            await asyncio.sleep(SNAPSHOTS_APART)
+            await changed.wait()
+
+    def upstream(self, number: int) -> Upstream | None:
+        seat = self._facts.seats.get(number)
+        if seat is None or seat.record is None:
+            return None
+        command = seat_command(self.classroom, number)
+        return Upstream(
+            endpoint=seat.record.endpoint,
+            token=command.token,
+            strips_prefix=command.strips_prefix,
+            ready=state_of(seat) is SeatState.READY and bool(seat.record.endpoint),
+        )
+
+    def joinable(self) -> tuple[int, ...]:
+        return tuple(
+            number
+            for number in sorted(self._facts.seats)
+            if state_of(self._facts.seats[number]) in (SeatState.READY, SeatState.STARTING)
+        )
+
+    @property
+    def ends(self) -> datetime | None:
+        return self._facts.ends or self.classroom.ends
+
+    @property
+    def closing(self) -> bool:
+        return self._store.room_state(self.classroom.uid).closing
+
+    async def act(self, verb: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        uid = self.classroom.uid
+        match verb:
+            case "refresh":
+                self._remember()
+                self.report(events.SeatsListed(await self._runtime.seats(self.classroom)))
+            case "extend":
+                ends = (self.ends or self._clock()) + timedelta(seconds=float(arguments["seconds"]))
+                self._store.set_room_state(uid, ends=ends)
+                self._store.record(uid, "extend", f"ends {ends.isoformat()}")
+                self.report(events.ClockSet(ends))
+                return {"ends": ends.isoformat()}
+            case "say":
+                self._messages = (*self._messages, str(arguments["text"]))[-MESSAGES_KEPT:]
+                self._store.record(uid, "say", "a message to the class")
+                self._notify()
+            case "free":
+                number = self._number(arguments)
+                self._store.free(uid, number)
+                self.report(events.SeatFreed(number))
+            case "label":
+                number = self._number(arguments)
+                self._store.note(uid, number, label=str(arguments["text"])[:60])
+                self.report(events.SeatLabelled(number, str(arguments["text"])[:60]))
+            case "help-done":
+                self.report(events.HelpDone(self._number(arguments)))
+            case "stop":
+                self._stop()
+            case "waiting":
+                self._waiting = int(arguments["count"])
+                self._notify()
+            case "break":
+                until = arguments.get("until")
+                self._break_until = datetime.fromisoformat(until) if until else None
+                self._store.set_room_state(uid, break_until=self._break_until)
+                self._notify()
+            case _:
+                raise UsageError(
+                    f"The gateway knows no {verb!r}.", hint="Its program may be older; `down` and `up` again."
+                )
+        return {}
+
+    def _number(self, arguments: Mapping[str, Any]) -> int:
+        number = int(arguments["seat"])
+        if number not in self._facts.seats:
+            raise UsageError(f"Classroom {self.classroom.name} has no seat {number:02d}.")
+        return number
+
+    # Facts
+
+    def report(self, event: events.ClassEvent) -> None:
+        """Take a fact in. Never blocks; whoever reads `changes` sees the result."""
+        before = self._facts
+        self._facts = reduce(before, event)
+        match event:
+            case events.HelpAsked(number, at):
+                self._store.note(self.classroom.uid, number, help_since=at)
+            case events.HelpDone(number):
+                self._store.note(self.classroom.uid, number, help_since=None)
+            case events.SeatLabelled(number, label):
+                self._store.note(self.classroom.uid, number, label=label)
+            case events.SeatOutOfMemory(number, _):
+                self._store.record(self.classroom.uid, "oom", "memory full", seat=number)
+            case _:
+                pass
+        if self._facts is not before:
+            self._notify()
+
+    def _notify(self) -> None:
+        changed, self._changed = self._changed, asyncio.Event()
+        changed.set()
+
+    def _remember(self) -> None:
+        """Take over what the state database knows: claims, labels, the clock."""
+        uid = self.classroom.uid
+        state = self._store.room_state(uid)
+        wanted = state.wanted if state.wanted is not None else self.classroom.seats
+        self._facts = replace(self._facts, ends=state.ends, regular=wanted - self.classroom.spares)
+        self._break_until = state.break_until
+        for claim in self._store.claims(uid):
+            self._facts = reduce(self._facts, events.SeatClaimed(claim.number, claim.at))
+        for number, note in self._store.notes(uid).items():
+            seat = self._facts.seats.get(number)
+            if seat is not None:
+                seat = replace(
+                    seat,
+                    label=note.label,
+                    first_seen=seat.first_seen or note.first_seen,
+                    last_active=seat.last_active or note.last_active,
+                    help_since=note.help_since,
+                )
+                self._facts = replace(self._facts, seats={**self._facts.seats, number: seat})
+
+    # What runs as long as the classroom does
+
+    async def run(self) -> None:
+        """Watch the engine, probe seats that start, read usage, keep the clock; until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            group.create_task(self._probe())
+            group.create_task(self._read_usage())
+            group.create_task(self._keep_notes())
+            group.create_task(self._keep_clock())
+
+    async def _watch(self) -> None:
+        failures = 0
+        while True:
+            try:
+                async for event in self._runtime.watch(self.classroom):
+                    if isinstance(event, events.SeatsListed):
+                        failures, self._stale = 0, ""
+                    self.report(event)
+            except WorkshopError as error:
+                log.warning("watching %s: %s", self.classroom.name, error.message)
+                self._stale = error.message
+                self._notify()
+            await asyncio.sleep(LOST_PAUSES[min(failures, len(LOST_PAUSES) - 1)])
+            failures += 1
+
+    async def _probe(self) -> None:
+        while True:
+            starting = [
+                seat.record
+                for seat in self._facts.seats.values()
+                if seat.record is not None and seat.record.endpoint and state_of(seat) is SeatState.STARTING
+            ]
+            await asyncio.gather(*(self._probe_one(record) for record in starting))
+            await asyncio.sleep(PROBE_EVERY)
+
+    async def _probe_one(self, record: SeatRecord) -> None:
+        try:
+            answers = await self._runtime.probe(self.classroom, record, seat_command(self.classroom, record.number))
+        except RuntimeUnreachable as error:
+            log.info("probing seat %s: %s", record.number, error.message)
+            return
+        if answers:
+            self.report(events.SeatAnswered(record))
+
+    async def _read_usage(self) -> None:
+        while True:
+            try:
+                self.report(events.UsageRead(dict(await self._runtime.usage(self.classroom))))
+            except WorkshopError as error:
+                log.info("usage of %s: %s", self.classroom.name, error.message)
+            await asyncio.sleep(USAGE_EVERY)
+
+    async def _keep_notes(self) -> None:
+        while True:
+            await asyncio.sleep(NOTES_EVERY)
+            self.write_notes()
+
+    def write_notes(self) -> None:
+        """Write what changed about the seats to the state database."""
+        for number, seat in self._facts.seats.items():
+            note = (seat.first_seen, seat.last_active)
+            if self._noted.get(number) != note and any(note):
+                self._noted[number] = note
+                self._store.note(self.classroom.uid, number, first_seen=seat.first_seen, last_active=seat.last_active)
+
+    async def _keep_clock(self) -> None:
+        due = False
+        while not due:
+            await asyncio.sleep(1)
+            state = self._store.room_state(self.classroom.uid)
+            if state.ends != self._facts.ends:
+                self.report(events.ClockSet(state.ends))
+            times = self.definition.times if self.definition else None
+            if times is None or times.at_end == "nothing" or self.ends is None:
+                continue
+            due = self._clock() >= self.ends + times.grace
+        log.info("the class %s is over", self.classroom.name)
+        self._end_class()
+
+    async def until_listed(self, *, timeout: float = 15) -> None:
+        """Wait for the first list of seats, so that the gateway answers truthfully from its first request on."""
+        deadline = monotonic() + timeout
+        while not self._facts.seats and monotonic() < deadline:
+            changed = self._changed
+            try:
+                await asyncio.wait_for(changed.wait(), 0.5)
+            except TimeoutError:
+                continue

@@ -1,0 +1,82 @@
+"""The classroom as it is now, and as it changes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from workshop.core.launch import seat_command
+from workshop.core.reduce import RoomFacts, reduce, snapshot
+from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom
+from workshop.model import events
+from workshop.model.seat import SeatState
+from workshop.model.snapshot import Snapshot
+from workshop.service import rooms
+from workshop.service.wiring import Wiring
+
+LOOK_AGAIN = 2.0
+"""Seconds between looks while there is no gateway to tell of changes."""
+
+
+async def status(wiring: Wiring, name: str) -> Snapshot:
+    room = await rooms.find(wiring, name)
+    client = await wiring.doors.client(room.classroom)
+    if client is not None:
+        return await client.snapshot()
+    return await from_engine(wiring, room)
+
+
+async def from_engine(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
+    """The picture without a gateway: the engine's records, a probe of each, and what the state database knows."""
+    classroom = room.classroom
+    records = await room.runtime.seats(classroom)
+    running = [record for record in records if record.state is SeatState.STARTING]
+    answers = await asyncio.gather(
+        *(room.runtime.probe(classroom, record, seat_command(classroom, record.number)) for record in running)
+    )
+    facts = RoomFacts(classroom, regular=classroom.seats - classroom.spares)
+    happened: list[events.ClassEvent] = [events.SeatsListed(records)]
+    happened += [events.SeatAnswered(record) for record, ok in zip(running, answers, strict=True) if ok]
+    present = {record.number for record in records}
+    happened += [
+        events.SeatClaimed(claim.number, claim.at)
+        for claim in wiring.store.claims(classroom.uid)
+        if claim.number in present
+    ]
+    happened += [
+        events.SeatLabelled(note.number, note.label)
+        for note in wiring.store.notes(classroom.uid).values()
+        if note.label and note.number in present
+    ]
+    happened.append(events.UsageRead(dict(await room.runtime.usage(classroom))))
+    for event in happened:
+        facts = reduce(facts, event)
+    picture = snapshot(facts, wiring.clock(), gateway=False)
+    return replace(picture, stale="The gateway does not run: students cannot come in. `workshop up` starts it again.")
+
+
+async def watch(wiring: Wiring, name: str) -> AsyncIterator[Snapshot]:
+    """Snapshots until the classroom is gone; a lost gateway or engine makes them stale, not fewer."""
+    last: Snapshot | None = None
+    while True:
+        try:
+            room = await rooms.find(wiring, name)
+            client = await wiring.doors.client(room.classroom)
+            if client is None:
+                last = await from_engine(wiring, room)
+                yield last
+                await asyncio.sleep(LOOK_AGAIN)
+                continue
+            async for picture in client.changes():
+                last = picture
+                yield picture
+        except UnknownClassroom:
+            if last is None:
+                raise
+            return
+        except (GatewayFailed, RuntimeUnreachable) as error:
+            if last is None:
+                raise
+            yield replace(last, stale=error.message, gateway=False)
+            await asyncio.sleep(LOOK_AGAIN)
