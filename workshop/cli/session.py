@@ -1,0 +1,95 @@
+"""One call of the program: where its results go, and how it talks to the service."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from workshop.cli.diagnostics import Diagnostics
+from workshop.cli.output import Output
+from workshop.errors import WorkshopError
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from workshop.service import Service
+
+T = TypeVar("T")
+
+
+class OpenTerminalUi(Protocol):
+    """Shows the terminal UI until it is left. Given by `__main__`: the command line does not know the terminal UI."""
+
+    def __call__(self, service: Service, *, start: str | None, read_only: bool) -> None: ...
+
+
+class Talk:
+    """A conversation with the service, on one event loop. Between two `run`s Ctrl-C and prompts work as usual."""
+
+    def __init__(self, service: Service, runner: asyncio.Runner) -> None:
+        self.service = service
+        self._runner = runner
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Carry the work out; Ctrl-C cancels it, waits until it has ended, and then interrupts the call."""
+        return self._runner.run(work)
+
+
+class Session:
+    """What every verb is given."""
+
+    def __init__(self, *, output: Output, diagnostics: Diagnostics, open_terminal_ui: OpenTerminalUi) -> None:
+        self.output = output
+        self.diagnostics = diagnostics
+        self._open_terminal_ui = open_terminal_ui
+        self.flags: dict[str, str] = {}
+        """Settings given on the command line, by name."""
+
+    @contextmanager
+    def talk(self) -> Iterator[Talk]:
+        """The service of this call; closed at the end, also after an error."""
+        import asyncio
+
+        from workshop.service import Service
+
+        self.begin_log()
+        with asyncio.Runner() as runner:
+            service = Service(self.flags)
+            try:
+                yield Talk(service, runner)
+            finally:
+                runner.run(service.aclose())
+
+    def show(self, *, start: str | None, read_only: bool = False) -> None:
+        """The terminal UI, until it is left.
+
+        Args:
+            start: the classroom to show first.
+        """
+        from workshop.service import Service
+
+        self.begin_log()
+        self._open_terminal_ui(Service(self.flags), start=start, read_only=read_only)
+
+    def begin_log(self) -> Path:
+        """Log to the file that `workshop paths` names, from here on."""
+        from workshop.cli.logfile import begin_logging
+        from workshop.config.paths import paths
+
+        file = paths(self.flags).log_file
+        begin_logging(file)
+        return file
+
+    def unforeseen(self, error: Exception) -> WorkshopError:
+        """An error that no part translated, as one that can be shown; the log has its traceback."""
+        file = self.begin_log()
+        logging.getLogger("workshop").error("unforeseen", exc_info=error)
+        reason = str(error).strip().splitlines()
+        what = f"{type(error).__name__}: {reason[0]}" if reason else type(error).__name__
+        return WorkshopError(
+            f"This was not foreseen: {what}.",
+            hint=f"The log has the details: {file}. Running the same command again is safe.",
+        )

@@ -1,0 +1,59 @@
+"""The verbs and where each one lives. Read by `--help`, which loads none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: its module below `cli.commands`, and the sentence that `workshop --help` shows."""
+
+    name: str
+    module: str
+    summary: str
+
+
+SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
+    (
+        "Before the day",
+        (
+            Verb("init", "init", "Write a workshop.yaml, also from a mybinder.org link."),
+            Verb("check", "check", "Every problem of a workshop; what was detected; will it fit."),
+            Verb("build", "build", "Resolve the commit, then build or reuse the image."),
+            Verb("images", "images", "Images that were built here; `images prune` removes old ones."),
+        ),
+    ),
+    (
+        "On the day",
+        (
+            Verb("up", "up", "Open a class: build, gateway, seats. Safe to run again."),
+            Verb("list", "list", "Classrooms on every runtime that answers."),
+            Verb("status", "status", "Seats of a class: state, link, activity, resources."),
+            Verb("links", "links", "Links of a class: text, CSV, Markdown, cards, QR codes."),
+            Verb("add", "add", "Make more seats."),
+            Verb("restart", "acts", "Stop and start a seat; its files stay."),
+            Verb("reset", "acts", "A fresh seat under the same link; its files are archived first."),
+            Verb("extend", "acts", "Move the end of the class."),
+            Verb("say", "acts", "Show a message on every seat's page."),
+        ),
+    ),
+    (
+        "The end",
+        (
+            Verb("down", "down", "Remove everything of a class, then look again."),
+            Verb("cleanup", "cleanup", "Remove what classes left behind, from labels alone."),
+        ),
+    ),
+    (
+        "The house",
+        (
+            Verb("demo", "demo", "Open a sample workshop on this machine and show it."),
+            Verb("doctor", "doctor", "What is there and what is missing on this machine."),
+            Verb("paths", "paths", "Where files are kept, and where each setting comes from."),
+            Verb("schema", "schema", "The JSON Schema of workshop.yaml, for editors."),
+        ),
+    ),
+)
+
+VERBS: dict[str, Verb] = {verb.name: verb for _, verbs in SECTIONS for verb in verbs}
