@@ -74,7 +74,7 @@ def _digest(file: Path) -> tuple[int, str]:
 async def collect_seats(
     wiring: Wiring, room: rooms.FoundRoom, numbers: Sequence[int], folder: Path, *, report: Report
 ) -> tuple[Archived, ...]:
-    """One archive for each seat in `folder`, and `manifest.json`; a seat that cannot be read is an entry with its error."""
+    """One archive for each seat in `folder`, and `manifest.json`, where a seat that cannot be read has its error."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> Archived:

@@ -59,7 +59,7 @@ class Service:
     async def check(
         self, file: str, *, seats: int | None = None, runtime: str = "", report: Report = ignore_events
     ) -> CheckReport:
-        """Every problem of the definition; what was detected in the repository; whether the seats fit. Builds nothing."""
+        """Every problem of the definition; what was detected; whether the seats fit. Builds nothing."""
         return await checking.check(self._wiring, file, seats=seats, runtime=runtime, report=report)
 
     async def build(
@@ -102,7 +102,7 @@ class Service:
         return await watching.status(self._wiring, name)
 
     def watch(self, name: str) -> AsyncIterator[Snapshot]:
-        """Snapshots as things change; goes on through a lost gateway, with `stale` set. Ends when the classroom is gone."""
+        """Snapshots as things change, `stale` while the gateway is lost; ends when the classroom is gone."""
         return watching.watch(self._wiring, name)
 
     # Acts on seats

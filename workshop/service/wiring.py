@@ -1,4 +1,4 @@
-"""The composition root: settings and paths to runtimes, builders, sources, store and doors. Everything is made on first use."""
+"""The composition root: from settings and paths to the parts that verbs work with, each made on first use."""
 
 from __future__ import annotations
 
