@@ -1,0 +1,1 @@
+"""What users write: settings, definitions, themes and keys; and where files live."""
