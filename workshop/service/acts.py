@@ -10,12 +10,12 @@ from typing import Any
 from workshop.core.launch import seat_command
 from workshop.core.provision import provision, starts_at_once, wait_until_ready
 from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
-from workshop.gateway.control import ControlClient
 from workshop.model.events import Noted
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
 from workshop.service import rooms
 from workshop.service.archive import archive_seat
+from workshop.service.doors import DoorClient
 from workshop.service.reports import ActReport, SeatResult
 from workshop.service.wiring import Wiring
 
@@ -144,7 +144,7 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
             wiring.store.note(uid, number, help_since=None)
 
 
-async def _client(wiring: Wiring, room: rooms.FoundRoom) -> ControlClient:
+async def _client(wiring: Wiring, room: rooms.FoundRoom) -> DoorClient:
     client = await wiring.doors.client(room.classroom)
     if client is None:
         raise GatewayFailed(

@@ -13,15 +13,16 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Any, Protocol
 
 from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable, WorkshopError
 from workshop.gateway.control import ControlClient
 from workshop.model.classroom import Classroom
+from workshop.model.snapshot import Snapshot
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
@@ -39,6 +40,23 @@ class DoorFiles:
     log: Path
 
 
+class DoorClient(Protocol):
+    """What verbs ask of a running gateway."""
+
+    async def alive(self) -> bool: ...
+
+    async def snapshot(self) -> Snapshot: ...
+
+    def changes(self) -> AsyncIterator[Snapshot]: ...
+
+    async def act(self, verb: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """
+        Raises:
+            GatewayFailed: it does not answer.
+        """
+        ...
+
+
 class Doors(Protocol):
     """What verbs ask about gateways."""
 
@@ -51,7 +69,7 @@ class Doors(Protocol):
         """
         ...
 
-    async def client(self, classroom: Classroom) -> ControlClient | None:
+    async def client(self, classroom: Classroom) -> DoorClient | None:
         """A client for the running gateway; None when there is none."""
         ...
 
@@ -125,7 +143,7 @@ class DetachedDoors:
                 )
             await asyncio.sleep(0.1)
 
-    async def client(self, classroom: Classroom) -> ControlClient | None:
+    async def client(self, classroom: Classroom) -> DoorClient | None:
         files = self.files(classroom.uid)
         if not files.socket.exists():
             return None
