@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 LARGEST = 1_000_000
 KEPT = 3
 
-_SECRET_NAMES = "token|password|passwd|secret|cookie|authorization|key|code|pin"
+_SECRET_NAMES = "token|password|passwd|secret|cookie|key|pin"
 _SECRETS = (
+    (re.compile(r"(authorization['\"]?\s*[=:]\s*['\"]?(?:[a-z]+ )?)[^\s'\",]+", re.IGNORECASE), r"\1…"),
+    (re.compile(r"(code['\"]?\s*[=:]\s*['\"]?)[2-9A-HJKMNP-Z]{8}\b", re.IGNORECASE), r"\1…"),
     (re.compile(r"(/s/)[0-9A-Za-z]{6,12}\b"), r"\1…"),
     (re.compile(r"(://)[^/\s:@]+(?::[^/\s@]*)?@"), r"\1…@"),
     (re.compile(rf"((?:{_SECRET_NAMES})['\"]?\s*[=:]\s*['\"]?)[^\s'\",)}}&]+", re.IGNORECASE), r"\1…"),

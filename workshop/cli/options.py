@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
 
+from workshop.cli.session import Session
+from workshop.config.settings import SETTINGS
 from workshop.model.amounts import parse_span
 from workshop.model.seat import parse_seat_name
 
@@ -25,9 +28,32 @@ def verb(name: str, **attributes: Any) -> Callable[[Callable[..., int | None]], 
     """A command `name` that is given the `Session` first and takes `--json`."""
 
     def decorate(function: Callable[..., int | None]) -> click.Command:
-        return click.command(name, **attributes)(json_option(click.pass_obj(function)))
+        command = json_option(set_option(_given_session(function)))
+        return click.command(name, cls=click.Command, **attributes)(command)
 
     return decorate
+
+
+def set_option(command: F) -> F:
+    """Any setting, by name; `workshop paths` lists them."""
+    return click.option(
+        "--set",
+        metavar="NAME=VALUE",
+        multiple=True,
+        expose_value=False,
+        callback=_keep_settings,
+        help="Any setting of `workshop paths`.",
+    )(command)
+
+
+def _given_session(function: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The function called with the `Session` of this call before what click parsed."""
+
+    @functools.wraps(function)
+    def with_session(**parsed: Any) -> int | None:
+        return function(click.get_current_context().find_object(Session), **parsed)
+
+    return with_session
 
 
 def file_argument(command: F) -> F:
@@ -37,21 +63,61 @@ def file_argument(command: F) -> F:
 
 def name_argument(command: F) -> F:
     """A classroom's name, completed from those there are."""
-    return click.argument("name", metavar="NAME", type=ClassroomName())(command)
+    return click.argument("name", metavar="NAME", shell_complete=_names_there_are)(command)
 
 
 def seats_argument(command: F) -> F:
     """One or more seats."""
-    return click.argument("seats", metavar="SEAT...", nargs=-1, required=True, type=SeatNumbers())(command)
+    return click.argument("seats", metavar="SEAT...", nargs=-1, required=True, callback=_seat_numbers)(command)
 
 
-def runtime_option(command: F) -> F:
-    """Where seats run, before what the workshop and the settings say."""
-    return click.option(
-        "--runtime",
-        type=click.Choice(["auto", "docker", "kubernetes", "process"]),
-        help="Where seats run; `process` isolates nothing.",
-    )(command)
+def settings_options(*names: str) -> Callable[[F], F]:
+    """A flag for each of these settings, into `Session.flags`: it wins over every other place of a setting."""
+
+    def decorate(command: F) -> F:
+        for name in reversed(names):
+            kind = next(kind for kind in SETTINGS if kind.name == name)
+            command = click.option(
+                f"--{name.replace('_', '-')}",
+                metavar="[" + "|".join(visible) + "]" if (visible := _shown(kind.allowed)) else "VALUE",
+                expose_value=False,
+                callback=_keep_flag,
+                help=kind.help,
+            )(command)
+        return command
+
+    return decorate
+
+
+runtime_option = settings_options("runtime")
+"""Where seats run; for verbs that look for classrooms, where they are looked for."""
+image_options = settings_options(
+    "image_base", "image_index_url", "image_extra_index_url", "image_ca_bundle", "image_apt_mirror"
+)
+"""What this machine gives a build."""
+
+
+def _shown(allowed: tuple[str, ...]) -> tuple[str, ...]:
+    """The fake runtime is for tests; nobody is offered it."""
+    return tuple(value for value in allowed if value != "fake")
+
+
+def _keep_flag(ctx: click.Context, param: click.Parameter, value: str | None) -> None:
+    """A flag of a setting, by the setting's name."""
+    session = ctx.find_object(Session)
+    if value is not None and session is not None and param.name:
+        session.flags[param.name] = value
+
+
+def _keep_settings(ctx: click.Context, param: click.Parameter, values: tuple[str, ...]) -> None:
+    """`--set image_base=debian:12`: for settings that have no flag on this verb."""
+    session = ctx.find_object(Session)
+    for text in values:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise click.BadParameter(f"{text!r} is no setting: write NAME=VALUE.", ctx, param)
+        if session is not None:
+            session.flags[name.strip().replace("-", "_")] = value
 
 
 def yes_option(command: F) -> F:
@@ -64,61 +130,39 @@ def verbose_option(command: F) -> F:
     return click.option("--verbose", "-v", is_flag=True, help="Every line of the log, also on a terminal.")(command)
 
 
-class ClassroomName(click.ParamType):
-    """A name of a classroom that is there; whether it is, the service says."""
+def _names_there_are(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    """The names of classrooms, for the shell's completion."""
+    import asyncio
 
-    name = "name"
+    from workshop.service import Service
 
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        import asyncio
-
-        from click.shell_completion import CompletionItem
-
-        from workshop.service import Service
-
-        async def names() -> list[str]:
-            service = Service({})
-            try:
-                return [room.name for room in await service.classrooms()]
-            finally:
-                await service.aclose()
-
-        return [CompletionItem(name) for name in asyncio.run(names()) if name.startswith(incomplete)]
-
-
-class SeatNumbers(click.ParamType):
-    """`7`, `07` or `3-6`, as a tuple of numbers."""
-
-    name = "seat"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if isinstance(value, tuple):
-            return value
-        first, dash, last = str(value).partition("-")
-        numbers = (parse_seat_name(first), parse_seat_name(last) if dash else parse_seat_name(first))
-        if numbers[0] is None or numbers[1] is None or numbers[1] < numbers[0]:
-            self.fail(f"{value!r} is no seat: name one as 07, or several as 03-06", param, ctx)
-        return tuple(range(numbers[0], numbers[1] + 1))
-
-
-class Span(click.ParamType):
-    """A span of time."""
-
-    name = "span"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        if isinstance(value, timedelta):
-            return value
-        text = str(value)
-        sign = -1 if text.startswith("-") else 1
+    async def names() -> list[str]:
+        service = Service({})
         try:
-            return sign * parse_span(text.removeprefix("-"))
-        except ValueError as error:
-            self.fail(f"{error}: write 30m, 1h or 1h30m", param, ctx)
+            return [room.name for room in await service.classrooms()]
+        finally:
+            await service.aclose()
+
+    return [name for name in asyncio.run(names()) if name.startswith(incomplete)]
 
 
-def flat(seats: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
-    """Each seat once, in order."""
-    return tuple(sorted({number for group in seats for number in group}))
+def _seat_numbers(ctx: click.Context, param: click.Parameter, words: tuple[str, ...]) -> tuple[int, ...]:
+    """`7`, `07` and `3-6` as numbers, each once and in order."""
+    numbers: set[int] = set()
+    for word in words:
+        first, dash, last = word.partition("-")
+        low = parse_seat_name(first)
+        high = parse_seat_name(last) if dash else low
+        if low is None or high is None or high < low:
+            raise click.BadParameter(f"{word!r} is no seat: name one as 07, or several as 03-06.", ctx, param)
+        numbers.update(range(low, high + 1))
+    return tuple(sorted(numbers))
+
+
+def as_span(ctx: click.Context, param: click.Parameter, text: str) -> timedelta:
+    """`30m` or `1h30m` as a span of time; with a minus, a negative one."""
+    try:
+        span = parse_span(text.removeprefix("-"))
+    except ValueError as error:
+        raise click.BadParameter(f"{error}: write 30m, 1h or 1h30m.", ctx, param) from error
+    return -span if text.startswith("-") else span

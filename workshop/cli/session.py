@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from workshop.cli.diagnostics import Diagnostics
+from workshop.cli.diagnostics import Diagnostics, ExitCode
 from workshop.cli.output import Output
 from workshop.errors import WorkshopError
 
 if TYPE_CHECKING:
     import asyncio
 
+    from workshop.cli.progress import Progress
     from workshop.service import Service
 
 T = TypeVar("T")
@@ -53,15 +55,33 @@ class Session:
         """The service of this call; closed at the end, also after an error."""
         import asyncio
 
+        from workshop.config.settings import unknown_variables
         from workshop.service import Service
 
         self.begin_log()
+        for problem in unknown_variables(os.environ):
+            self.diagnostics.warning(f"{problem.path}: {problem.message} {problem.hint}")
         with asyncio.Runner() as runner:
             service = Service(self.flags)
             try:
                 yield Talk(service, runner)
             finally:
                 runner.run(service.aclose())
+
+    def progress(self, *, verbose: bool = False) -> Progress:
+        """A `Report` for a longer piece of work; use it as a context manager.
+
+        Quiet where a program reads the result and nobody watches.
+        """
+        from workshop.cli.progress import Progress
+
+        quiet = self.output.as_json and not self.diagnostics.is_terminal
+        return Progress(self.diagnostics, quiet=quiet, verbose=verbose)
+
+    def nothing_done(self) -> int:
+        """The answer to a question was no."""
+        self.diagnostics.note("Nothing was done.")
+        return ExitCode.DONE
 
     def show(self, *, start: str | None, read_only: bool = False) -> None:
         """The terminal UI, until it is left.
@@ -90,6 +110,6 @@ class Session:
         reason = str(error).strip().splitlines()
         what = f"{type(error).__name__}: {reason[0]}" if reason else type(error).__name__
         return WorkshopError(
-            f"This was not foreseen: {what}.",
+            f"This was not foreseen: {what.rstrip('.')}.",
             hint=f"The log has the details: {file}. Running the same command again is safe.",
         )
