@@ -61,7 +61,7 @@ async def build_workshop(
 async def prepare(wiring: Wiring, workshop: Workshop, *, report: Report) -> BuildRequest:
     """Bring the commit to this machine and read what it asks for."""
     began = wiring.clock()
-    report(StepStarted("resolve", f"Finding {workshop.repository}"))
+    report(StepStarted("resolve", f"Finding {workshop.shown}"))
     source = await wiring.sources.resolve(workshop.repository, ref=workshop.ref, folder=workshop.folder, report=report)
     detected = wiring.sources.detect(source)
     seconds = (wiring.clock() - began).total_seconds()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from workshop.config.definition import load_definition
 from workshop.errors import UsageError
-from workshop.images.links import RepositoryLink, parse_link
+from workshop.images.links import Link, parse_link
 from workshop.model.classroom import Ui
 from workshop.model.definition import SourcePart, WorkshopDefinition
 from workshop.model.names import slug
@@ -24,6 +24,7 @@ async def load(wiring: Wiring, file: str) -> Workshop:
     Raises:
         DefinitionError: with every problem of the definition.
         UsageError: there is nothing of that name.
+        SourceError: a link that names nothing that can be fetched.
     """
     path = Path(file).expanduser()
     if path.is_dir():
@@ -34,7 +35,7 @@ async def load(wiring: Wiring, file: str) -> Workshop:
     if path.is_file():
         return _from_file(path)
     link = parse_link(file)
-    if link is None or (not _looks_remote(file)):
+    if link.is_local:
         raise UsageError(
             f"There is no file, folder or repository {file!r}.",
             hint="Name a workshop.yaml, a folder with notebooks, a Git URL or a mybinder.org link.",
@@ -42,25 +43,17 @@ async def load(wiring: Wiring, file: str) -> Workshop:
     return _from_link(link)
 
 
-def _looks_remote(text: str) -> bool:
-    return "://" in text or re.match(r"[\w.-]+@[\w.-]+:", text) is not None or "mybinder.org" in text
-
-
 def _from_file(path: Path) -> Workshop:
-    definition = load_definition(path).definition
-    return _workshop(definition, path.resolve(), base=path.resolve().parent)
-
-
-def _workshop(definition: WorkshopDefinition, path: Path | None, *, base: Path) -> Workshop:
     """Apply what a link in `source.repository` says, and make a folder's path absolute."""
+    path = path.resolve()
+    definition = load_definition(path).definition
     source = definition.source
-    local = base / Path(source.repository).expanduser()
-    if local.exists():
-        return Workshop(definition, str(local.resolve()), source.ref, source.folder, path, slug(definition.title))
+    local = path.parent / Path(source.repository).expanduser()
     link = parse_link(source.repository)
-    if link is None:
-        return Workshop(definition, str(local), source.ref, source.folder, path, slug(definition.title))
-    changes: dict[str, object] = {}
+    if local.exists() or link.is_local:
+        repository = str(local.resolve())
+        return Workshop(definition, repository, repository, source.ref, source.folder, path, slug(definition.title))
+    changes: dict[str, object] = {"source": source.model_copy(update={"repository": link.shown})}
     if link.open_path and not definition.open:
         changes["open"] = link.open_path
     if link.ui and "ui" not in definition.model_fields_set:
@@ -68,6 +61,7 @@ def _workshop(definition: WorkshopDefinition, path: Path | None, *, base: Path) 
     return Workshop(
         definition.model_copy(update=changes),
         link.repository,
+        link.shown,
         source.ref or link.ref,
         source.folder or link.folder,
         path,
@@ -76,21 +70,21 @@ def _workshop(definition: WorkshopDefinition, path: Path | None, *, base: Path) 
 
 
 def _from_folder(path: Path) -> Workshop:
-    folder = path.resolve()
-    title = title_of(folder.name)
-    definition = WorkshopDefinition(title=title, source=SourcePart(repository=str(folder)))
-    return Workshop(definition, str(folder), "", "", None, slug(title))
+    folder = str(path.resolve())
+    title = title_of(path.resolve().name)
+    definition = WorkshopDefinition(title=title, source=SourcePart(repository=folder))
+    return Workshop(definition, folder, folder, "", "", None, slug(title))
 
 
-def _from_link(link: RepositoryLink) -> Workshop:
-    title = title_of(re.split(r"[/:]", link.repository.rstrip("/"))[-1].removesuffix(".git"))
+def _from_link(link: Link) -> Workshop:
+    title = title_of(link.name)
     definition = WorkshopDefinition(
         title=title,
-        source=SourcePart(repository=link.repository, ref=link.ref, folder=link.folder),
+        source=SourcePart(repository=link.shown, ref=link.ref, folder=link.folder),
         open=link.open_path,
         ui=Ui(link.ui) if link.ui else Ui.LAB,
     )
-    return Workshop(definition, link.repository, link.ref, link.folder, None, slug(title))
+    return Workshop(definition, link.repository, link.shown, link.ref, link.folder, None, slug(title))
 
 
 def title_of(name: str) -> str:
@@ -104,7 +98,7 @@ def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:
     entries = [
         WorkshopEntry(title=title, file=file, last_used=used)
         for file, title, used in wiring.recent.entries()
-        if _looks_remote(file) or Path(file).exists()
+        if "://" in file or Path(file).exists()
     ]
     seen = {entry.file for entry in entries}
     for folder in sorted(wiring.samples.iterdir()) if wiring.samples.is_dir() else ():
@@ -116,5 +110,5 @@ def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:
 
 def used_now(wiring: Wiring, workshop: Workshop, at: datetime) -> None:
     """Remember a workshop for the home screen."""
-    file = str(workshop.path) if workshop.path else workshop.repository
+    file = str(workshop.path) if workshop.path else workshop.shown
     wiring.recent.add(file, workshop.definition.title, at)

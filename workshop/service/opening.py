@@ -214,7 +214,7 @@ async def _wanted(wiring: Wiring, request: UpRequest) -> _Wanted:
 
 
 def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> None:
-    if classroom.runtime != runtime or classroom.repository != workshop.repository:
+    if classroom.runtime != runtime or classroom.repository != workshop.shown:
         raise NameInUse(
             f"A classroom named {classroom.name} runs {classroom.workshop!r} on {classroom.runtime}.",
             hint="Give this one another name with `--name`, or end the other with `workshop down`.",
@@ -249,7 +249,7 @@ async def _new_classroom(
         limits=limits,
         spares=wanted.spares,
         pin=definition.access.pin,
-        repository=wanted.workshop.repository,
+        repository=wanted.workshop.shown,
         definition=building.definition_json(wanted.workshop),
         options=tuple(sorted((name, value) for name, value in options.items() if value)),
     )

@@ -18,7 +18,9 @@ class Workshop:
 
     definition: WorkshopDefinition
     repository: str
-    """What is built: a URL, or the absolute path of a folder."""
+    """What is built: a URL, or the absolute path of a folder. A URL may hold credentials: only for fetching."""
+    shown: str
+    """The same without credentials: for people, labels and logs."""
     ref: str
     folder: str
     path: Path | None

@@ -47,7 +47,9 @@ class Wiring:
         sources: Sources | None = None,
         doors: Doors | None = None,
         clock: Callable[[], datetime] = utc_now,
+        flags: Mapping[str, str] | None = None,
     ) -> None:
+        self._flags = dict(flags or {})
         self.config = config
         self.places = places
         self.clock = clock
@@ -63,8 +65,8 @@ class Wiring:
 
     @classmethod
     def from_settings(cls, flags: Mapping[str, str]) -> Wiring:
-        config = settings(flags)
-        return cls(config, paths(flags))
+        places = paths(flags)
+        return cls(settings(flags, places=places), places, flags=flags)
 
     # Places and settings
 
@@ -81,6 +83,7 @@ class Wiring:
         return RecentWorkshops(self.places.state / "recent.json")
 
     def setting(self, name: str) -> str:
+        """A setting as text; empty for 0 and for nothing."""
         return self.config.text(name)
 
     def flag_runtime(self) -> str:
@@ -90,20 +93,11 @@ class Wiring:
 
     def starts_at_once(self) -> int:
         """How many seats may start at the same time, if that was set; else 0."""
-        return int(self.setting("starts_at_once") or 0)
+        return self.config.starts_at_once
 
     def image_settings(self, definition: WorkshopDefinition) -> ImageSettings:
-        """What this machine and the definition give a build; a flag or the environment wins over the definition."""
-        base = self.setting("image_base")
-        if definition.image.base and self.config.is_default("image_base"):
-            base = definition.image.base
-        return ImageSettings(
-            base=base or ImageSettings().base,
-            index_url=self.setting("image_index_url"),
-            extra_index_url=self.setting("image_extra_index_url"),
-            ca_bundle=self.setting("image_ca_bundle"),
-            apt_mirror=self.setting("image_apt_mirror"),
-        )
+        """What this machine and the definition give a build."""
+        return settings(self._flags, definition, places=self.places).image()
 
     # Parts
 
@@ -201,7 +195,7 @@ class Wiring:
         access = definition.access
         return choose_door(
             address=address or self.setting("address") or access.address,
-            port=port if port is not None else int(self.setting("port") or access.port or 0),
+            port=port if port is not None else self.config.port or access.port,
             public_url=access.public_url,
             tls=bool(access.certificate),
             allow_public=access.allow_public or force,
