@@ -179,8 +179,11 @@ def _syntax(error: yaml.YAMLError, text: str) -> Problem:
 
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return Problem("file", "The file is not text in UTF-8 that YAML allows.", "Save it as UTF-8.")
-    line = error.problem_mark.line + 1
     lines = text.splitlines()
+    line = error.problem_mark.line + 1
+    if error.context_mark is not None and not "".join(lines[line - 1 :]).strip():
+        return Problem(f"line {error.context_mark.line + 1}", "Something that is opened here is never closed.",
+                       "Add the closing quote or bracket.")  # fmt: skip
     written = lines[line - 1] if line <= len(lines) else ""
     if "\t" in written[: len(written) - len(written.lstrip())]:
         return Problem(f"line {line}", "The line begins with a tab.", "Indent with spaces.")

@@ -17,16 +17,19 @@ def parse_size(text: str | int | float) -> int:
     Raises:
         ValueError: the text is no size.
     """
-    if isinstance(text, bool):
+    if isinstance(text, bool) or not isinstance(text, int | float | str):
         raise ValueError(f"{text!r} is not a size")
-    if isinstance(text, int | float):
-        size = int(text)
-    else:
+    if isinstance(text, str):
         match = _SIZE.fullmatch(text)
         if match is None:
             raise ValueError(f"{text!r} is not a size")
         number, unit = match.groups()
-        size = int(float(number) * (_STEPS[unit.lower()] if unit else 1))
+        exact = float(number) * (_STEPS[unit.lower()] if unit else 1)
+    else:
+        exact = text
+    if exact >= 2**60:
+        raise ValueError(f"{text!r} is larger than any machine")
+    size = int(exact)
     if size <= 0:
         raise ValueError(f"{text!r} is not a positive size")
     return size
@@ -49,18 +52,21 @@ def parse_span(text: str | int | float) -> timedelta:
     Raises:
         ValueError: the text is no span of time.
     """
-    if isinstance(text, bool):
+    if isinstance(text, bool) or not isinstance(text, int | float | str):
         raise ValueError(f"{text!r} is not a span of time")
-    if isinstance(text, int | float):
-        return timedelta(minutes=text)
-    compact = text.strip()
-    if compact.isdigit():
-        return timedelta(minutes=int(compact))
-    rest = _SPAN.sub("", compact).strip()
-    parts = _SPAN.findall(compact)
-    if rest or not parts:
-        raise ValueError(f"{text!r} is not a span of time")
-    return timedelta(seconds=sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts))
+    if not isinstance(text, str):
+        seconds = text * 60.0
+    elif text.strip().isdecimal():
+        seconds = float(text) * 60
+    else:
+        rest = _SPAN.sub("", text).strip()
+        parts = _SPAN.findall(text)
+        if rest or not parts:
+            raise ValueError(f"{text!r} is not a span of time")
+        seconds = sum(float(number) * _SECONDS[unit.lower()] for number, unit in parts)
+    if not abs(seconds) <= 100 * 366 * 86400:
+        raise ValueError(f"{text!r} is longer than a century")
+    return timedelta(seconds=seconds)
 
 
 def format_span(span: timedelta | float) -> str:

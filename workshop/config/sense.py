@@ -1,0 +1,96 @@
+"""What a definition's types cannot say: values that fit one by one and make no sense together."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from workshop.config.document import Document, Key
+from workshop.model.definition import DataPart, WorkshopDefinition
+from workshop.model.snapshot import Problem
+
+Found = tuple[Key, str, str]
+
+
+def senseless(definition: WorkshopDefinition, document: Document) -> list[Problem]:
+    """Every such problem, with its place in the file."""
+    errors = [*_texts(definition), *_times(definition), *_access(definition), *_data(definition)]
+    return [Problem(document.where(key), message, hint) for key, message, hint in errors] + [
+        Problem(document.where(key), message, hint, level="warning") for key, message, hint in _doubtful(definition)
+    ]
+
+
+def _texts(definition: WorkshopDefinition) -> Iterator[Found]:
+    if not definition.title.strip():
+        yield ("title",), "`title` is empty.", "Shown to students and in the list of workshops."
+    for key, text in ((("open",), definition.open), (("source", "folder"), definition.source.folder)):
+        path = PurePosixPath(text)
+        if path.is_absolute() or ".." in path.parts:
+            yield key, f"`{text}` leaves the repository.", "Write the path as it is inside the repository."
+    if definition.docker.subnet:
+        try:
+            ipaddress.ip_network(definition.docker.subnet)
+        except ValueError:
+            yield (
+                ("docker", "subnet"),
+                f"`{definition.docker.subnet}` is not a subnet.",
+                "Write it as `10.91.7.0/24`, or leave it out to have one chosen.",
+            )
+
+
+def _times(definition: WorkshopDefinition) -> Iterator[Found]:
+    nothing = timedelta(0)
+    if definition.times.length <= nothing:
+        yield ("times", "length"), "A class takes longer than nothing.", "Write `3h` or `90m`."
+    if definition.times.grace < nothing:
+        yield ("times", "grace"), "The grace cannot be negative.", "Write `0` for none."
+    if definition.rehearse.timeout <= nothing:
+        yield ("rehearse", "timeout"), "A notebook needs longer than nothing.", "Write `10m`."
+
+
+def _access(definition: WorkshopDefinition) -> Iterator[Found]:
+    access = definition.access
+    if bool(access.certificate) != bool(access.key):
+        there, missing = ("certificate", "key") if access.certificate else ("key", "certificate")
+        yield ("access", there), f"`{there}` is there and `{missing}` is not.", "https needs both files."
+
+
+def _data(definition: WorkshopDefinition) -> Iterator[Found]:
+    names: dict[str, int] = {}
+    for index, part in enumerate(definition.data):
+        if urlsplit(part.url).scheme not in ("http", "https", "ftp", "file"):
+            yield (
+                ("data", index, "url"),
+                f"`{part.url}` is not an address.",
+                "It begins with https://, http:// or file://.",
+            )
+            continue
+        name = data_name(part)
+        if not name or "/" in name or name in (".", ".."):
+            yield ("data", index), "The file has no name of its own.", "Give it one: `name: penguins.csv`."
+        elif name in names:
+            yield (
+                ("data", index),
+                f"Two files would be /data/{name}.",
+                f"Give this one another `name`; the first is entry {names[name] + 1}.",
+            )
+        names.setdefault(name, index)
+
+
+def data_name(part: DataPart) -> str:
+    """A data file's name under `/data`."""
+    return part.name or PurePosixPath(urlsplit(part.url).path).name
+
+
+def _doubtful(definition: WorkshopDefinition) -> Iterator[Found]:
+    if definition.image.reference and definition.image.base:
+        yield ("image", "base"), "`base` does nothing: a finished image is used.", "Take out `base` or `reference`."
+    if definition.access.tunnel and "{port}" not in definition.access.tunnel:
+        yield (
+            ("access", "tunnel"),
+            "The command does not say where the gateway's port belongs.",
+            "Write `{port}` in its place: `cloudflared tunnel --url http://127.0.0.1:{port}`.",
+        )
