@@ -53,6 +53,10 @@ class Store(Protocol):
 
     def remember(self, classroom: Classroom) -> None: ...
 
+    def remembered(self) -> tuple[Classroom, ...]:
+        """Classrooms that this machine opened or saw and has not forgotten, latest first."""
+        ...
+
     def room_state(self, uid: str) -> RoomState: ...
 
     def set_room_state(self, uid: str, **changes: object) -> RoomState:

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from workshop.config.definition import InvalidDefinition
 from workshop.core.fit import fit
 from workshop.errors import DefinitionError, SourceError, WorkshopError
 from workshop.model.image import Detected, Source
@@ -58,8 +59,9 @@ def _definition_problems(file: str, error: DefinitionError) -> tuple[Problem, ..
     path = Path(file)
     if path.is_dir():
         path /= finding.FILE_NAMES[0]
-    problems = getattr(error, "problems", ())
-    return tuple(problems) or (Problem(str(path), error.message, error.hint),)
+    if isinstance(error, InvalidDefinition) and error.problems:
+        return tuple(error.problems)
+    return (Problem(str(path), error.message, error.hint),)
 
 
 def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> list[Problem]:

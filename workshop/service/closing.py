@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
-from workshop.errors import PartlyDone, RuntimeUnreachable, WorkshopError
+from workshop.errors import PartlyDone, RuntimeUnreachable, UnknownClassroom, WorkshopError
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
 from workshop.model.seat import Seat, seat_name
 from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
@@ -66,7 +66,12 @@ async def down(
         PartlyDone: claimed seats have work that was neither collected nor discarded; nothing was touched.
     """
     began = monotonic()
-    room = await rooms.find(wiring, name)
+    try:
+        room = await rooms.find(wiring, name)
+    except UnknownClassroom:
+        if _finish_forgetting(wiring, name):
+            return DownReport(name, Removal(), seconds=monotonic() - began)
+        raise
     async with alone(wiring, name):
         collected = await _collect_first(wiring, room, name, collect_to, discard=discard, report=report)
         wiring.store.set_room_state(room.classroom.uid, closing=True)
@@ -83,6 +88,20 @@ async def down(
             (wiring.state_dir / "locks" / name).unlink(missing_ok=True)
         report(StepFinished("seats", f"{len(removal.left)} left", monotonic() - began))
     return DownReport(name, removal, str(collected or ""), monotonic() - began)
+
+
+def _finish_forgetting(wiring: Wiring, name: str) -> bool:
+    """Whether an earlier teardown removed everything and was ended before it could forget the classroom."""
+    closed = [
+        classroom
+        for classroom in wiring.store.remembered()
+        if classroom.name == name and wiring.store.room_state(classroom.uid).closing
+    ]
+    if wiring.unreachable:
+        return False
+    for classroom in closed:
+        wiring.store.forget(classroom.uid)
+    return bool(closed)
 
 
 async def _collect_first(
