@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from workshop.model import events
 from workshop.model.classroom import Classroom
+from workshop.model.room_check import RoomCheck
 from workshop.model.seat import Activity, Limits, Progress, Pulse, Seat, SeatRecord, SeatState, Usage
 from workshop.model.snapshot import Snapshot
 
@@ -18,6 +19,7 @@ STUCK_AFTER = timedelta(minutes=5)
 MEMORY_WARNING = 0.85
 DISK_YELLOW = 1024**3
 DISK_RED = 3 * 1024**3
+CHECKS_KEPT = 50
 SILENT_PULSES = 3
 """Readings without an answer before a seat that was ready is said not to answer."""
 
@@ -49,6 +51,9 @@ class RoomFacts:
     classroom: Classroom
     seats: dict[int, SeatFacts] = field(default_factory=dict)
     ends: datetime | None = None
+    checks: tuple[RoomCheck, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
+    """What is wrong with the room as a whole, by what it is about."""
     regular: int | None = None
     """How many of the seats are not spares; None to take it from the classroom."""
 
@@ -81,6 +86,11 @@ def reduce(facts: RoomFacts, event: events.ClassEvent) -> RoomFacts:
         case events.SeatAnswered(record):
             seat = _changed(facts.seats.get(record.number, SeatFacts()), record)
             return _with(facts, record.number, replace(seat, answered=identity(record), silent=0))
+        case events.RoomChecked(check):
+            return replace(facts, checks=(*facts.checks, check)[-CHECKS_KEPT:])
+        case events.Warned(key, text):
+            others = tuple(entry for entry in facts.warnings if entry[0] != key)
+            return replace(facts, warnings=(*others, (key, text)) if text else others)
         case _:
             number = event.number
             known = facts.seats.get(number, SeatFacts())
@@ -157,7 +167,13 @@ def snapshot(facts: RoomFacts, now: datetime, *, gateway: bool) -> Snapshot:
         for number in sorted(facts.seats)
     )
     return Snapshot(
-        classroom=facts.classroom, seats=seats, taken_at=now, ends=facts.ends or facts.classroom.ends, gateway=gateway
+        classroom=facts.classroom,
+        seats=seats,
+        taken_at=now,
+        ends=facts.ends or facts.classroom.ends,
+        gateway=gateway,
+        warnings=tuple(text for _, text in facts.warnings),
+        checks=facts.checks,
     )
 
 

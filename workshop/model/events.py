@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from workshop.model.room_check import RoomCheck
 from workshop.model.seat import Progress, Pulse, SeatRecord, Usage
 
 
@@ -135,6 +136,22 @@ class ClockSet:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomChecked:
+    """A device tested its way to the gateway."""
+
+    check: RoomCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something about the room as a whole needs the instructor; an empty text takes it back."""
+
+    key: str
+    """What it is about: `address`, `tunnel`, `certificate`."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class RemovedObject:
     """One object of ours is gone."""
 
@@ -155,5 +172,7 @@ ClassEvent = (
     | HelpDone
     | ProgressRead
     | ClockSet
+    | RoomChecked
+    | Warned
 )
 WorkEvent = StepStarted | StepFinished | LogLine | Noted | SeatChanged | RemovedObject

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from workshop.model.classroom import Classroom
+from workshop.model.room_check import RoomCheck
 from workshop.model.seat import Seat, SeatState
 
 
@@ -27,6 +28,8 @@ class Snapshot:
     """What was said to the class, newest last."""
     warnings: tuple[str, ...] = ()
     break_until: datetime | None = None
+    checks: tuple[RoomCheck, ...] = ()
+    """What devices in the room found when they tested their way here, newest last."""
 
     @property
     def ready(self) -> int:
