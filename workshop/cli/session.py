@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from workshop.cli.diagnostics import Diagnostics, ExitCode
 from workshop.cli.output import Output
-from workshop.errors import WorkshopError
+from workshop.errors import PartlyDone, WorkshopError
 
 if TYPE_CHECKING:
     import asyncio
 
     from workshop.cli.progress import Progress
+    from workshop.model.snapshot import Removal
     from workshop.service import Service
 
 T = TypeVar("T")
@@ -82,6 +83,25 @@ class Session:
         """The answer to a question was no."""
         self.diagnostics.note("Nothing was done.")
         return ExitCode.DONE
+
+    def told(self, error: WorkshopError | None) -> int:
+        """Say an error beside a result that is out; the exit code of both."""
+        if error is None:
+            return ExitCode.DONE
+        self.diagnostics.error(error)
+        return error.exit_code
+
+    def told_removal(self, removal: Removal) -> int:
+        """Name what survived a removal; the exit code."""
+        if not removal.left:
+            return ExitCode.DONE
+        return self.told(
+            PartlyDone(
+                f"{len(removal.left)} left.",
+                hint="Mend what the reasons name, then run the same command again.",
+                details=tuple(f"{one.kind} {one.name}: {one.reason}" for one in removal.left),
+            )
+        )
 
     def show(self, *, start: str | None, read_only: bool = False) -> None:
         """The terminal UI, until it is left.

@@ -1,0 +1,180 @@
+"""Words that do not fit, help, and what is never shown."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Call
+from workshop import __version__
+from workshop.cli.lazy import LazyGroup
+from workshop.cli.main import workshop_command
+from workshop.cli.verbs import VERBS
+
+
+def test_the_help_names_every_verb_and_the_exit_codes(workshop: Call) -> None:
+    said = workshop("--help")
+    assert said.code == 0
+    assert all(re.search(rf"^  {verb} ", said.out, re.MULTILINE) for verb in VERBS)
+    assert "4 partly done" in " ".join(said.out.split())
+
+
+def test_the_version_is_the_packages(workshop: Call) -> None:
+    assert workshop("--version").out == f"workshop {__version__}\n"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_and_takes_json(verb: str, workshop: Call) -> None:
+    said = workshop(verb, "--help")
+    assert said.code == 0
+    assert "--json" in said.out
+    assert said.err == ""
+
+
+def test_every_verb_loads_under_its_own_name() -> None:
+    assert isinstance(workshop_command, LazyGroup)
+    context = workshop_command.make_context("workshop", ["list"])
+    assert {name: workshop_command.get_command(context, name).name for name in VERBS} == {name: name for name in VERBS}  # type: ignore[union-attr]
+
+
+def test_a_misspelt_verb_is_answered_with_the_nearest_one(workshop: Call) -> None:
+    said = workshop("staus", "x")
+    assert said.code == 2
+    assert said.out == ""
+    assert "Did you mean 'status'?" in said.err
+
+
+def test_a_missing_argument_names_itself_and_the_help(workshop: Call) -> None:
+    said = workshop("status")
+    assert said.code == 2
+    assert "NAME" in said.err
+    assert "`workshop status --help`" in said.err
+
+
+def test_errors_in_the_words_are_a_json_document_where_json_is_wanted(workshop: Call) -> None:
+    said = workshop("status", "--json")
+    assert said.code == 2
+    assert set(said.document) == {"error", "message", "hint"}
+    assert said.document["error"] == "usage"
+    assert said.err == ""
+
+
+def test_json_after_two_dashes_is_a_word_like_others(workshop: Call) -> None:
+    said = workshop("restart", "class", "--", "--json")
+    assert said.code == 2
+    assert said.out == ""
+
+
+def test_the_terminal_ui_without_a_terminal_is_refused_with_a_hint(workshop: Call) -> None:
+    said = workshop()
+    assert said.code == 2
+    assert "needs a terminal" in said.err
+    assert "workshop --help" in said.err
+
+
+def test_read_only_is_for_the_terminal_ui(workshop: Call) -> None:
+    said = workshop("--read-only", "paths")
+    assert said.code == 2
+    assert "--read-only" in said.err
+
+
+@pytest.mark.parametrize("word", ["seven", "0", "7-3", "-1", "1-", ""])
+def test_a_seat_that_is_no_seat_is_refused(word: str, workshop: Call) -> None:
+    said = workshop("restart", "class", "--", word)
+    assert said.code == 2
+    assert "no seat" in said.err
+
+
+@pytest.mark.parametrize("word", ["soon", "", "5 bananas"])
+def test_a_span_that_is_no_span_is_refused(word: str, workshop: Call) -> None:
+    said = workshop("extend", "class", word)
+    assert said.code == 2
+    assert "write 30m" in said.err
+
+
+def test_a_setting_that_cannot_be_used_is_named_with_its_place(workshop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_PORT", "eighty")
+    said = workshop("paths", "--json")
+    assert said.code == 2
+    assert said.document["error"] == "setting"
+    assert "WORKSHOP_PORT" in said.document["message"]
+
+
+def test_a_destructive_verb_without_a_terminal_wants_yes(workshop: Call) -> None:
+    said = workshop("reset", "class", "1")
+    assert said.code == 2
+    assert "--yes" in said.err
+
+
+def test_an_error_nobody_foresaw_shows_no_traceback_and_leaves_it_in_a_private_log(machine: Path) -> None:
+    code = (
+        "import sys, workshop.config.paths as paths, workshop.config.settings as settings\n"
+        "def broken(*args, **kwargs): raise ZeroDivisionError('http://10.0.0.1:8080/s/AB2CD3EF and token=123abc')\n"
+        "settings.settings = broken\n"
+        "from workshop.__main__ import main\n"
+        "sys.exit(main(['paths']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    log = machine / "state" / "workshop" / "workshop.log"
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    assert "ZeroDivisionError" in result.stderr
+    assert str(log) in result.stderr
+    written = log.read_text()
+    assert "Traceback" in written
+    assert "AB2CD3EF" not in written
+    assert "123abc" not in written
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+
+
+def test_a_reader_that_has_gone_is_no_reason_for_a_traceback() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run(
+        [sys.executable, "-m", "workshop", "paths"],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert result.returncode == 1
+    assert result.stderr == ""
+
+
+def test_paths_says_where_each_setting_comes_from(
+    workshop: Call, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (machine / "config" / "workshop").mkdir(parents=True)
+    (machine / "config" / "workshop" / "config.yaml").write_text("theme: harbour\nport: 9000\n")
+    monkeypatch.setenv("WORKSHOP_IMAGE_BASE", "debian:12")
+    monkeypatch.setenv("WORKSHOP_PORT", "9001")
+    document = workshop("paths", "--json", "--set", "qr=full").document
+    settings = {setting["name"]: (setting["value"], setting["origin"]) for setting in document["settings"]}
+    assert settings["image_base"] == ("debian:12", "environment")
+    assert settings["port"] == (9001, "environment")
+    assert settings["theme"] == ("harbour", "configuration")
+    assert settings["qr"] == ("full", "flag")
+    assert settings["runtime"] == ("auto", "default")
+    assert document["paths"]["state"] == str(machine / "state" / "workshop")
+
+
+def test_a_variable_that_is_no_setting_is_pointed_out(workshop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKSHOP_IMAGE_BAES", "debian:12")
+    said = workshop("paths")
+    assert said.code == 0
+    assert "WORKSHOP_IMAGE_BAES" in said.err
+    assert "image_base" in said.err
+
+
+def test_nothing_is_coloured_where_nobody_sees_it(workshop: Call) -> None:
+    said = workshop("paths")
+    assert "\x1b" not in said.out + said.err + workshop("nonsense").err

@@ -1,0 +1,74 @@
+"""Every problem of a workshop; what was detected; will it fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.cli.diagnostics import ExitCode
+from workshop.cli.options import file_argument, image_options, runtime_option, verb, verbose_option
+from workshop.cli.session import Session
+
+if TYPE_CHECKING:
+    from workshop.model.snapshot import Problem
+    from workshop.service.reports import CheckReport
+
+
+@verb("check")
+@file_argument
+@click.option("--seats", type=click.IntRange(1, 2000), help="Seats to reckon with, instead of the definition's.")
+@runtime_option
+@image_options
+@verbose_option
+def check_command(session: Session, file: str, *, seats: int | None, verbose: bool) -> int:
+    """Everything that can be known of a workshop before anything is built. Exit code 2 when there are errors."""
+    with session.talk() as talk, session.progress(verbose=verbose) as report:
+        runtime = session.flags.get("runtime", "")
+        found = talk.run(talk.service.check(file, seats=seats, runtime=runtime, report=report))
+    from workshop.present import documents
+
+    session.output.document(documents.check_document(found))
+    session.output.text("\n".join(_lines(found)))
+    return ExitCode.DONE if found.ok else ExitCode.USAGE
+
+
+def _lines(found: CheckReport) -> list[str]:
+    lines = []
+    if found.workshop is not None:
+        definition = found.workshop.definition
+        lines.append(f"{definition.title}: {definition.ui.value}, {definition.seats} seats")
+        lines.append(f"source    {found.workshop.repository}")
+    if found.source is not None:
+        lines.append(f"commit    {found.source.commit[:12]}")
+    if found.detected is not None:
+        lines.append(f"detected  {found.detected.sentence()}")
+        lines.append(f"notebooks {len(found.detected.notebooks)}")
+    if found.facts is not None:
+        lines.append(f"runtime   {found.runtime} {found.facts.version}")
+    if found.fits is not None:
+        lines.append(f"seats     {found.fits.sentence}")
+    if found.image is not None:
+        lines.append(f"image     {found.image.reference} is there")
+    errors = [problem for problem in found.problems if problem.level == "error"]
+    warnings = [problem for problem in found.problems if problem.level != "error"]
+    for title, problems in (("error", errors), ("warning", warnings)):
+        lines += [line for problem in problems for line in _problem(title, problem)]
+    lines.append(_verdict(len(errors), len(warnings)))
+    return lines
+
+
+def _problem(title: str, problem: Problem) -> list[str]:
+    lines = [f"{title}: {problem.path}: {problem.message}"]
+    if problem.hint:
+        lines.append(f"    {problem.hint}")
+    return lines
+
+
+def _verdict(errors: int, warnings: int) -> str:
+    counted = [
+        f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning"))
+    ]
+    if errors:
+        return ", ".join(counted)
+    return f"No errors, {counted[1]}." if warnings else "No problems."

@@ -1,0 +1,38 @@
+"""Remove what classes left behind, from labels alone."""
+
+from __future__ import annotations
+
+import click
+
+from workshop.cli.commands.down import removal_text
+from workshop.cli.confirm import can_ask, confirm
+from workshop.cli.options import runtime_option, verb, verbose_option, yes_option
+from workshop.cli.session import Session
+
+
+@verb("cleanup")
+@runtime_option
+@click.option("--all", "everything", is_flag=True, help="Every classroom, also one whose class is on.")
+@yes_option
+@verbose_option
+def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: bool) -> int:
+    """Remove classes past their end and what interrupted ones left, from labels alone, on every runtime.
+
+    Work in their seats is lost: `workshop down NAME --collect FOLDER` keeps it.
+    """
+    with session.talk() as talk:
+        if not yes:
+            rooms = talk.run(talk.service.cleanup_plan(everything=everything)) if can_ask(session) else ()
+            losing = [
+                f"{room.name} ({room.workshop}, {room.runtime}, {room.seats} seats) {room.detail}" for room in rooms
+            ]
+            question = f"Remove {len(rooms)} classrooms, and objects that belong to none?"
+            if not confirm(session, question, yes=False, losing=losing):
+                return session.nothing_done()
+        with session.progress(verbose=verbose) as report:
+            removal = talk.run(talk.service.cleanup(everything=everything, report=report))
+    from workshop.present import documents
+
+    session.output.document(documents.removal_document(removal))
+    session.output.text(removal_text(removal))
+    return session.told_removal(removal)

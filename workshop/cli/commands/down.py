@@ -1,0 +1,76 @@
+"""Remove everything of a class, then look again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.cli.confirm import can_ask, confirm_by_name
+from workshop.cli.options import name_argument, runtime_option, verb, verbose_option, yes_option
+from workshop.cli.session import Session
+from workshop.errors import UsageError
+from workshop.model.seat import seat_name
+from workshop.model.snapshot import Removal
+
+if TYPE_CHECKING:
+    from workshop.cli.session import Talk
+    from workshop.service.reports import TeardownPlan
+
+
+@verb("down")
+@runtime_option
+@name_argument
+@click.option("--collect", type=click.Path(path_type=Path, file_okay=False), help="Fetch the work in claimed seats.")
+@click.option("--discard", is_flag=True, help="Give up work that was not collected.")
+@yes_option
+@verbose_option
+def down_command(session: Session, name: str, *, collect: Path | None, discard: bool, yes: bool, verbose: bool) -> int:
+    """Remove everything of a class, then look again. Safe to run again at any time.
+
+    Refuses while claimed seats have work that was neither collected nor discarded.
+    """
+    if collect is not None and discard:
+        raise UsageError("--collect and --discard contradict each other.", hint="Give one of them.")
+    with session.talk() as talk:
+        if not yes:
+            if not _agreed(session, talk, name, collect=collect):
+                return session.nothing_done()
+            discard = collect is None  # whoever typed the name has read what is lost
+        with session.progress(verbose=verbose) as report:
+            result = talk.run(talk.service.down(name, collect_to=collect, discard=discard, report=report))
+    from workshop.present import documents
+
+    session.output.document(documents.down_document(result))
+    if result.collected:
+        session.output.text(f"collected to {result.collected}")
+    session.output.text(f"{name}: {removal_text(result.removal)} ({result.seconds:.1f} s)")
+    return session.told_removal(result.removal)
+
+
+def _agreed(session: Session, talk: Talk, name: str, *, collect: Path | None) -> bool:
+    """Name what goes and what is lost, and have the class's name typed."""
+    losing = _losing(talk.run(talk.service.teardown_plan(name)), collect) if can_ask(session) else []
+    return confirm_by_name(session, f"Remove {name} and everything in it?", name, yes=False, losing=losing)
+
+
+def _losing(plan: TeardownPlan, collect: Path | None) -> list[str]:
+    lines = [f"{kind}  {what}" for kind, what in plan.objects]
+    if collect is not None:
+        return [*lines, f"The work of claimed seats is fetched to {collect} first."]
+    if plan.uncollected:
+        lines.append(f"LOST: work in {_named(plan.uncollected)}. It was not collected; `--collect FOLDER` keeps it.")
+    if plan.unsure:
+        lines.append(f"NOT SURE: {_named(plan.unsure)} cannot be asked.")
+    return lines
+
+
+def _named(seats: tuple[int, ...]) -> str:
+    return f"seat{'' if len(seats) == 1 else 's'} " + ", ".join(seat_name(number) for number in seats)
+
+
+def removal_text(removal: Removal) -> str:
+    """`removed 2 seats, 1 networks; 0 left`."""
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(removal.removed.items()))
+    return f"removed {counts or 'nothing'}; {len(removal.left)} left"

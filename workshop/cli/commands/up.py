@@ -1,0 +1,128 @@
+"""Open a class: build, gateway, seats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from workshop.cli.confirm import can_ask
+from workshop.cli.diagnostics import ExitCode
+from workshop.cli.options import (
+    file_argument,
+    image_options,
+    runtime_option,
+    settings_options,
+    verb,
+    verbose_option,
+    yes_option,
+)
+from workshop.cli.session import Session
+
+if TYPE_CHECKING:
+    from workshop.cli.session import Talk
+    from workshop.service.reports import UpPlan, UpReport, UpRequest
+
+
+@verb("up")
+@file_argument
+@click.option("--seats", type=click.IntRange(1, 2000), help="How many seats, instead of the definition's.")
+@click.option("--name", default="", help="Name of the classroom; several of one workshop have different ones.")
+@runtime_option
+@image_options
+@settings_options("address", "port", "starts_at_once")
+@click.option("--force", is_flag=True, help="Open more seats than fit, or a public address without https.")
+@click.option("--dry-run", is_flag=True, help="Print what would be made, and make nothing.")
+@click.option("-o", "--output", type=click.Choice(["yaml", "text"]), default="text", help="Format of --dry-run.")
+@yes_option
+@verbose_option
+def up_command(
+    session: Session,
+    file: str,
+    *,
+    seats: int | None,
+    name: str,
+    force: bool,
+    dry_run: bool,
+    output: str,
+    yes: bool,
+    verbose: bool,
+) -> int:
+    """Open a class: build or reuse the image, open the gateway, make the seats that are missing.
+
+    Safe to run again at any time: it finishes what was begun, with the same links.
+    """
+    from workshop.service.reports import UpRequest
+
+    request = UpRequest(file=file, name=name, seats=seats, runtime=session.flags.get("runtime", ""), force=force)
+    with session.talk() as talk:
+        if dry_run:
+            return _dry_run(session, talk, request, output)
+        if not yes and can_ask(session) and not _agreed(session, talk, request):
+            return session.nothing_done()
+        with session.progress(verbose=verbose) as report:
+            opened = talk.run(talk.service.up(request, report=report))
+    return show_opened(session, opened)
+
+
+def _agreed(session: Session, talk: Talk, request: UpRequest) -> bool:
+    """Show the plan of a new class and ask; what is there already is finished without a question."""
+    with session.progress() as report:
+        plan = talk.run(talk.service.plan(request, report=report))
+    if plan.exists:
+        return True
+    for sentence in plan.sentences:
+        session.diagnostics.line(f"  {sentence}")
+    return click.confirm(f"Open {plan.classroom.name} on {plan.classroom.runtime}?", default=True, err=True)
+
+
+def _dry_run(session: Session, talk: Talk, request: UpRequest, output: str) -> int:
+    with session.progress() as report:
+        plan = talk.run(talk.service.plan(request, report=report))
+    document = _plan_document(plan)
+    session.output.document(document)
+    if output == "yaml" and not session.output.as_json:
+        import yaml
+
+        session.output.raw(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+    else:
+        session.output.text("\n".join(plan.sentences))
+    return ExitCode.DONE
+
+
+def _plan_document(plan: UpPlan) -> dict[str, object]:
+    """What would be made; without the secrets that only come into being when it is."""
+    room = plan.classroom
+    return {
+        "classroom": room.name,
+        "workshop": room.workshop,
+        "runtime": room.runtime,
+        "exists": plan.exists,
+        "image": plan.image.reference if plan.image else room.image or None,
+        "commit": room.commit,
+        "join": room.join_url(),
+        "ends": room.ends.isoformat() if room.ends else None,
+        "ui": room.ui.value,
+        "limits": {
+            "memory_bytes": room.limits.memory_bytes,
+            "cpus": room.limits.cpus,
+            "pids": room.limits.pids,
+        },
+        "create": [f"{number:02d}" for number in plan.create],
+        "keep": [f"{number:02d}" for number in plan.keep],
+        "fits": {"verdict": plan.fits.verdict, "largest": plan.fits.largest, "sentence": plan.fits.sentence},
+        "sentences": list(plan.sentences),
+    }
+
+
+def show_opened(session: Session, opened: UpReport) -> int:
+    """The seats, the way in, and what failed: for `up` and `add`."""
+    from workshop.present import documents, tables
+    from workshop.service.opening import failure_of
+
+    snapshot = opened.snapshot
+    session.output.document(documents.status_document(snapshot))
+    session.output.text(tables.seat_table(snapshot))
+    session.output.text("")
+    session.output.text(f"Join: {snapshot.classroom.join_url()}")
+    return session.told(failure_of(opened))
