@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +22,10 @@ T = TypeVar("T")
 
 POOL_SIZE = 8
 """Calls under way at once; more only makes each slower (research: 8 and 16 close a class equally fast)."""
+LONG_POOL_SIZE = 16
+"""Transfers and commands in seats under way at once."""
+REACH = 5.0
+"""Seconds within which an engine that is there answers a small question."""
 TIMEOUT = 120
 """Seconds for one call: a container's start takes up to 7 s when thirty start at once, image calls longer."""
 
@@ -30,33 +35,49 @@ class DockerEngine:
 
     def __init__(self, *, base_url: str = "") -> None:
         self._base_url = base_url
-        self._client: docker.DockerClient | None = None
+        self._clients: dict[float | None, docker.DockerClient] = {}
+        self._opening = threading.Lock()
         self._pool = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="docker")
+        self._long = ThreadPoolExecutor(LONG_POOL_SIZE, thread_name_prefix="docker-long")
 
     @property
     def address(self) -> str:
         return self._base_url or os.environ.get("DOCKER_HOST", "") or "unix:///var/run/docker.sock"
 
-    def client(self) -> docker.DockerClient:
+    @property
+    def long_pool(self) -> ThreadPoolExecutor:
+        """Where calls that last (transfers, commands in seats) run, so that short ones never wait behind them."""
+        return self._long
+
+    def client(self, patience: float | None = TIMEOUT) -> docker.DockerClient:
         """The SDK's client; opened on first use, in the calling thread.
 
+        Args:
+            patience: seconds that one call may be silent; None for calls that their caller bounds.
+
         Raises:
-            RuntimeUnreachable: no engine answers at the address.
+            RuntimeUnreachable: no engine answers at the address within `REACH` seconds.
         """
-        if self._client is None:
-            import docker
+        with self._opening:
+            if patience not in self._clients:
+                self._clients[patience] = self._open(patience)
+            return self._clients[patience]
 
-            with translated(self.address):
-                if self._base_url:
-                    self._client = docker.DockerClient(
-                        base_url=self._base_url, timeout=TIMEOUT, version="auto", max_pool_size=POOL_SIZE * 2
-                    )
-                else:
-                    self._client = docker.from_env(timeout=TIMEOUT, version="auto", max_pool_size=POOL_SIZE * 2)
-        return self._client
+    def _open(self, patience: float | None) -> docker.DockerClient:
+        import docker
 
-    async def call(self, function: Callable[[docker.DockerClient], T]) -> T:
-        """Run `function(client)` in the pool.
+        settings: dict[str, Any] = {"timeout": REACH, "version": "auto", "max_pool_size": POOL_SIZE + LONG_POOL_SIZE}
+        with translated(self.address):
+            if self._base_url:
+                client = docker.DockerClient(base_url=self._base_url, **settings)
+            else:
+                client = docker.from_env(**settings)
+        api: Any = client.api
+        api.timeout = patience
+        return client
+
+    async def call(self, function: Callable[[docker.DockerClient], T], *, patience: float | None = TIMEOUT) -> T:
+        """Run `function(client)` in the pool; with `patience` None in the pool for calls that last.
 
         Raises:
             RuntimeUnreachable: the engine does not answer.
@@ -64,17 +85,23 @@ class DockerEngine:
         """
 
         def work() -> T:
-            client = self.client()
+            client = self.client(patience)
             with translated(self.address):
                 return function(client)
 
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        pool = self._long if patience is None else self._pool
+        return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    async def ask(self, function: Callable[[docker.DockerClient], T]) -> T:
+        """Like `call`, for questions that an engine answers at once: gives up after `REACH` seconds of silence."""
+        return await self.call(function, patience=REACH)
 
     async def aclose(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
+        clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
             client.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._long.shutdown(wait=False, cancel_futures=True)
 
 
 @contextlib.contextmanager

@@ -86,6 +86,8 @@ class Usage:
     pids: int | None = None
     disk_bytes: int | None = None
     oom_kills: int | None = None
+    pid_limit_hits: int | None = None
+    """How often a new process was refused because the seat's limit was reached."""
     at: float = 0.0
     """Monotonic seconds of the reading."""
 

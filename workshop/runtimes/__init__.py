@@ -1,0 +1,1 @@
+"""Where seats run: Docker, Kubernetes, plain processes, and a fake for tests. `registry` loads one of them."""

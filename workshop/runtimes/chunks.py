@@ -1,0 +1,77 @@
+"""Bytes across the border between threads and the event loop, one piece at a time in either direction."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from concurrent.futures import CancelledError, Executor, wait
+
+
+async def pull(
+    source: Iterator[bytes], pool: Executor | None = None, *, close: Callable[[], None] | None = None
+) -> AsyncGenerator[bytes, None]:
+    """Pieces of a blocking iterator, one in memory at a time, each fetched in `pool` when it is asked for.
+
+    Args:
+        close: ends the source early; called in `pool` at the end, however it comes.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        while (piece := await loop.run_in_executor(pool, next, source, None)) is not None:
+            yield piece
+    finally:
+        if close is not None:
+            loop.run_in_executor(pool, close)
+
+
+class Feed:
+    """The other way: an async iterator as a blocking one, for a thread that reads it while the loop goes on.
+
+    Use as a context manager around the awaited thread: leaving it (a cancelled call, say) makes the thread's next
+    read raise `InterruptedError` instead of waiting for ever.
+    """
+
+    def __init__(self, source: AsyncIterator[bytes]) -> None:
+        self._source = source
+        self._loop = asyncio.get_running_loop()
+        self._ended = threading.Event()
+        self._rest = b""
+
+    def __enter__(self) -> Feed:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+
+    async def _next(self) -> bytes | None:
+        return await anext(self._source, None)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while (piece := self._wait()) is not None:
+            yield piece
+
+    def _wait(self) -> bytes | None:
+        if self._ended.is_set():
+            raise InterruptedError("the transfer was given up")
+        future = asyncio.run_coroutine_threadsafe(self._next(), self._loop)
+        while not future.done():
+            wait((future,), timeout=0.2)
+            if self._ended.is_set():
+                future.cancel()
+                raise InterruptedError("the transfer was given up")
+        try:
+            return future.result()
+        except CancelledError as error:
+            raise InterruptedError("the transfer was given up") from error
+
+    def read(self, size: int = -1) -> bytes:
+        """At most `size` bytes as a file gives them; fewer only at the end."""
+        while size < 0 or len(self._rest) < size:
+            piece = self._wait()
+            if piece is None:
+                break
+            self._rest += piece
+        size = len(self._rest) if size < 0 else size
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken

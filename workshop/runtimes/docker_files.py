@@ -1,0 +1,107 @@
+"""Files in and out of seats through the engine's archive calls: stopped seats too, never a whole archive in memory."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from workshop.engines.docker_engine import explanation, translated
+from workshop.errors import SeatFailed
+from workshop.model.seat import seat_name
+from workshop.runtimes.archive import folders, owned
+from workshop.runtimes.chunks import Feed
+
+if TYPE_CHECKING:
+    import docker
+
+
+def open_archive(
+    client: docker.DockerClient, address: str, container: str, home: str, path: str, number: int
+) -> tuple[Iterator[bytes], Any]:
+    """A tar stream of a path below `home`, and the response to close at its end.
+
+    Raises:
+        SeatFailed: there is no such file or folder.
+    """
+    from docker.errors import NotFound
+
+    full = f"{home}/." if path == "." else posixpath.join(home, path)
+    api: Any = client.api
+    response = api._get(api._url("/containers/{0}/archive", container), params={"path": full}, stream=True)
+    try:
+        api._raise_for_status(response)
+    except NotFound as error:
+        response.close()
+        raise SeatFailed(
+            f"Seat {seat_name(number)} has no {path!r}.", hint="Paths are relative to the seat's home folder."
+        ) from error
+
+    def pieces() -> Iterator[bytes]:
+        with translated(address):
+            yield from response.iter_content(1024 * 1024)
+
+    return pieces(), response
+
+
+def put_archive(
+    client: docker.DockerClient, container: str, home: str, path: str, feed: Feed, owner: tuple[int, int], number: int
+) -> None:
+    """Unpack a tar stream into a folder below `home`, which is made if it is not there.
+
+    Raises:
+        SeatFailed: the folder is a file, or the seat's disk is full.
+    """
+    from docker.errors import APIError, NotFound
+
+    api = client.api
+    target = home if path == "." else posixpath.join(home, path)
+    try:
+        if path != ".":
+            try:
+                response: Any = api.head(api._url("/containers/{0}/archive", container), params={"path": target})  # type: ignore[attr-defined]
+                missing = response.status_code == 404
+            except NotFound:
+                missing = True
+            if missing:
+                api.put_archive(container, home, folders(path, *owner))
+        api.put_archive(container, target, owned(feed, *owner))
+    except APIError as error:
+        raise SeatFailed(f"Seat {seat_name(number)} took no files at {path!r}: {explanation(error)}") from error
+
+
+def owner_of(client: docker.DockerClient, container: str, user: str) -> tuple[int, int]:
+    """The numbers of a container's user, looked up in its own `/etc/passwd` where the image gives a name."""
+    name, _, group = user.partition(":")
+    if name.isdigit() and group.isdigit():
+        return int(name), int(group)
+    for entry in _lines(client, container, "/etc/passwd"):
+        if entry[0] == name or entry[2] == name:
+            gid = int(entry[3])
+            break
+    else:
+        return (int(name), int(name)) if name.isdigit() else (1000, 1000)
+    if group:
+        groups = {line[0]: int(line[2]) for line in _lines(client, container, "/etc/group")}
+        gid = int(group) if group.isdigit() else groups.get(group, gid)
+    return int(entry[2]), gid
+
+
+def _lines(client: docker.DockerClient, container: str, path: str) -> list[list[str]]:
+    """A file of colon-separated lines in a container, read through the archive call."""
+    import io
+    import tarfile
+
+    from docker.errors import NotFound
+
+    try:
+        stream, _ = client.api.get_archive(container, path)
+    except NotFound:
+        return []
+    with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+        for member in tar:
+            file = tar.extractfile(member)
+            if file is not None:
+                text = file.read().decode("utf-8", "replace")
+                return [line.split(":") for line in text.splitlines() if line.count(":") >= 3]
+    return []

@@ -1,0 +1,124 @@
+"""Carries out `host_wall`'s scripts: as root directly, else through a short-lived container on the engine's machine."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from workshop.engines.command import CommandMissing, run_command
+from workshop.engines.docker_engine import DockerEngine, explanation
+from workshop.errors import WorkshopError
+from workshop.model.classroom import Classroom
+from workshop.runtimes.docker_objects import bridge_name, helper_request
+from workshop.runtimes.host_wall import NO_IPTABLES, local_resolvers, lower_script, raise_script
+
+if TYPE_CHECKING:
+    import docker
+
+MODES = ("auto", "direct", "helper", "off")
+RESOLV_CONF = Path("/etc/resolv.conf")
+SECONDS = 30
+NO_HELPER = 43
+"""The seats' image has no `nsenter`: no rule can be set through it, so none was."""
+
+OPEN_SENTENCE = (
+    "Seats can connect to whatever the engine's machine listens on at all addresses (not to each other, "
+    "not to what listens on 127.0.0.1 only)"
+)
+
+
+def bridge_is_here(bridge: str) -> bool:
+    """Whether the classroom's bridge is an interface of this machine: then its seats' addresses are reached directly.
+
+    False with an engine in a virtual machine (Docker Desktop, Colima), without root (rootless mode) or elsewhere.
+    """
+    return Path("/sys/class/net", bridge).exists()
+
+
+class HostWall:
+    """Keeps seats from the services of the host.
+
+    Args:
+        mode: `direct` and `helper` force one way, `off` leaves the host open, `auto` chooses.
+    """
+
+    def __init__(self, engine: DockerEngine, mode: str = "auto") -> None:
+        self._engine = engine
+        self._mode = mode
+
+    async def raise_for(self, classroom: Classroom) -> str:
+        """Put the rules in place; what stays open, as a sentence, or nothing."""
+        if self._mode == "off":
+            return f"{OPEN_SENTENCE}: the setting `host_wall` is off."
+        script = raise_script(bridge_name(classroom.name), classroom.uid, self._resolvers())
+        code, said = await self._run(classroom, script)
+        if code == 0:
+            return _desktop_note()
+        if code == NO_IPTABLES:
+            said = "iptables is not installed there"
+        return f"{OPEN_SENTENCE}: the rule against it could not be set ({said})."
+
+    async def lower_for(self, classroom: Classroom) -> tuple[int, str]:
+        """Remove the rules: how many there were, and why some may be left (nothing when none are)."""
+        if self._mode == "off":
+            return 0, ""
+        code, said = await self._run(classroom, lower_script(classroom.uid))
+        if code not in (0, NO_IPTABLES, NO_HELPER):
+            return 0, said
+        return said.count("removed "), ""
+
+    def _resolvers(self) -> tuple[str, ...]:
+        if not RESOLV_CONF.exists():
+            return ()
+        own = [
+            address.address
+            for addresses in psutil.net_if_addrs().values()
+            for address in addresses
+            if address.family == socket.AF_INET
+        ]
+        return local_resolvers(RESOLV_CONF.read_text(errors="replace"), own)
+
+    async def _run(self, classroom: Classroom, script: str) -> tuple[int, str]:
+        direct = os.geteuid() == 0 and bridge_is_here(bridge_name(classroom.name))
+        if self._mode == "direct" or (self._mode == "auto" and direct):
+            try:
+                result = await run_command(("sh", "-c", script), timeout=SECONDS)
+            except (CommandMissing, TimeoutError) as error:
+                return 1, str(error) or f"no answer within {SECONDS} s"
+            return result.exit_code, result.output.strip()
+        try:
+            return await self._engine.call(lambda client: _run_helper(client, classroom, script))
+        except WorkshopError as error:
+            return 1, error.message
+
+
+def _run_helper(client: docker.DockerClient, classroom: Classroom, script: str) -> tuple[int, str]:
+    """The script in a container of the seats' image; the container is gone when this returns."""
+    from docker.errors import APIError, NotFound
+
+    api: Any = client.api
+    try:
+        helper = api.create_container_from_config(helper_request(classroom, classroom.image, script))["Id"]
+    except APIError as error:
+        return 1, explanation(error)
+    try:
+        api.start(helper)
+        code = int(api.wait(helper, timeout=SECONDS)["StatusCode"])
+        return code, api.logs(helper).decode("utf-8", "replace").strip()
+    except APIError as error:
+        return (NO_HELPER if error.status_code == 400 else 1), explanation(error)
+    finally:
+        with suppress(NotFound):
+            api.remove_container(helper, force=True, v=True)
+
+
+def _desktop_note() -> str:
+    if sys.platform == "linux":
+        return ""
+    return "The engine runs in a virtual machine: seats may still reach this computer as `host.docker.internal`."

@@ -1,0 +1,45 @@
+"""The runtimes by name. Importing this imports none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workshop.errors import SettingError
+
+if TYPE_CHECKING:
+    from workshop.ports.runtime import Runtime
+
+RUNTIMES = ("docker", "kubernetes", "process", "fake")
+
+
+def load(name: str, *, state_dir: Path, settings: Mapping[str, str]) -> Runtime:
+    """Import and make one runtime; nothing is contacted yet.
+
+    Args:
+        state_dir: where the runtimes that keep something on this machine keep it.
+        settings: this runtime's own settings (`docker_host` and `host_wall` for docker, `context` and `namespace`
+            for kubernetes); unknown ones are passed over.
+
+    Raises:
+        SettingError: no runtime of that name.
+    """
+    match name:
+        case "docker":
+            from workshop.runtimes.docker import DockerRuntime
+
+            return DockerRuntime.from_settings(settings)
+        case "kubernetes":
+            from workshop.runtimes.kubernetes import KubernetesRuntime
+
+            return KubernetesRuntime.from_settings(settings, state_dir=state_dir)
+        case "process":
+            from workshop.runtimes.process import ProcessRuntime
+
+            return ProcessRuntime(state_dir)
+        case "fake":
+            from workshop.runtimes.fake import FakeRuntime, engine_of
+
+            return FakeRuntime(engine_of(state_dir))
+    raise SettingError(f"There is no runtime called {name!r}.", hint=f"One of: {', '.join(RUNTIMES)}.")
