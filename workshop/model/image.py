@@ -21,6 +21,10 @@ class Source:
     """A local folder with changes that are not committed: they are not built."""
     newer: str = ""
     """A commit that the ref has moved to since; shown, never taken."""
+    subfolder: str = ""
+    """The folder of the repository that is used as if it were the whole."""
+    content: tuple[str, ...] = ()
+    """`repository@commit` of what was put into the checkout from other repositories."""
     notes: tuple[str, ...] = ()
 
 
@@ -34,6 +38,8 @@ class Detected:
     """`binder`, `.binder` or empty for the root."""
     python: str = ""
     """The wanted `x.y`; empty for any."""
+    python_range: str = ""
+    """The versions that a package allows (`>=3.9`), where no single one is wanted."""
     files: tuple[str, ...] = ()
     """The files that take part, relative to the repository."""
     ignored: tuple[str, ...] = ()
@@ -41,6 +47,13 @@ class Detected:
     apt: tuple[str, ...] = ()
     post_build: str = ""
     start: str = ""
+    installer: str = ""
+    """What installs the dependencies: `requirements`, `project`, `project-dependencies`, `pipfile`, `pipfile-lock`,
+    `uv-lock`, `pylock`, `conda`, `none`."""
+    after_code: bool = False
+    """The dependencies name files of the repository, so they are installed after its code is there."""
+    tools: tuple[str, ...] = ()
+    """Debian packages that installing needs and the base may lack (`git` for `git+https://…`)."""
     notebooks: tuple[str, ...] = ()
     unpinned: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
