@@ -123,9 +123,14 @@ async def prune(wiring: Wiring, *, keep: int, report: Report) -> Removal:
     return total
 
 
-def definition_json(workshop: Workshop) -> str:
-    """The definition as one line, for the classroom's label."""
-    return json.dumps(workshop.definition.model_dump(mode="json", exclude_defaults=True), separators=(",", ":"))
+def definition_json(workshop: Workshop, *, allow_public: bool = False) -> str:
+    """The definition as one line, for the classroom's label; `allow_public` was said at `up`."""
+    definition = workshop.definition
+    if allow_public:
+        definition = definition.model_copy(
+            update={"access": definition.access.model_copy(update={"allow_public": True})}
+        )
+    return json.dumps(definition.model_dump(mode="json", exclude_defaults=True), separators=(",", ":"))
 
 
 def needs_secure_context(ui: Ui) -> bool:

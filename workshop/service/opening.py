@@ -250,7 +250,7 @@ async def _new_classroom(
         spares=wanted.spares,
         pin=definition.access.pin,
         repository=wanted.workshop.shown,
-        definition=building.definition_json(wanted.workshop),
+        definition=building.definition_json(wanted.workshop, allow_public=request.force),
         options=tuple(sorted((name, value) for name, value in options.items() if value)),
     )
 
