@@ -1,0 +1,159 @@
+"""The JSON documents of the command line: their keys are a contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from workshop.model.image import Detected, Image
+from workshop.model.seat import Seat
+from workshop.model.snapshot import ClassroomSummary, Fit, Problem, Removal, Snapshot
+
+Document = dict[str, Any]
+
+
+class Checked(Protocol):
+    """What `check` found out."""
+
+    @property
+    def problems(self) -> tuple[Problem, ...]: ...
+    @property
+    def detected(self) -> Detected | None: ...
+    @property
+    def fits(self) -> Fit | None: ...
+
+
+class TornDown(Protocol):
+    """How a teardown ended."""
+
+    @property
+    def removal(self) -> Removal: ...
+
+
+def rfc3339(moment: datetime | None) -> str | None:
+    """A moment in UTC, to the second."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds") if moment is not None else None
+
+
+def build_document(image: Image) -> Document:
+    return {
+        "image": image.reference,
+        "digest": image.digest,
+        "commit": image.commit,
+        "cached": image.cached,
+        "seconds": round(image.seconds, 3),
+    }
+
+
+def status_document(snapshot: Snapshot) -> Document:
+    """For `up`, `add` and `status`."""
+    classroom = snapshot.classroom
+    return {
+        "classroom": classroom.name,
+        "runtime": classroom.runtime,
+        "join": classroom.join_url(),
+        "ends": rfc3339(snapshot.ends),
+        "seats": [seat_document(seat) for seat in snapshot.seats],
+    }
+
+
+def seat_document(seat: Seat) -> Document:
+    return {
+        "seat": seat.name,
+        "code": seat.code,
+        "link": seat.link,
+        "state": seat.state.value,
+        "claimed": seat.claimed,
+        "activity": seat.activity.value,
+        "last_active": rfc3339(seat.last_active),
+        "memory_bytes": seat.memory_bytes,
+        "cpu_percent": round(seat.cpu_percent, 1) if seat.cpu_percent is not None else None,
+        "detail": seat.detail,
+    }
+
+
+def list_document(rooms: Iterable[ClassroomSummary]) -> Document:
+    return {
+        "classrooms": [
+            {
+                "classroom": room.name,
+                "workshop": room.workshop,
+                "runtime": room.runtime,
+                "seats": room.seats,
+                "ready": room.ready,
+                "ends": rfc3339(room.ends),
+            }
+            for room in rooms
+        ]
+    }
+
+
+def removal_document(removal: Removal) -> Document:
+    """For `cleanup`, and in `down`."""
+    return {
+        "removed": dict(sorted(removal.removed.items())),
+        "left": [
+            {"kind": survivor.kind, "name": survivor.name, "reason": survivor.reason} for survivor in removal.left
+        ],
+    }
+
+
+def down_document(report: TornDown) -> Document:
+    return removal_document(report.removal)
+
+
+def check_document(report: Checked) -> Document:
+    """Errors and warnings alike are problems; `level` tells them apart."""
+    return {
+        "problems": [problem_document(problem) for problem in report.problems],
+        "detected": _detected(report.detected),
+        "fits": _fits(report.fits),
+    }
+
+
+def problem_document(problem: Problem) -> Document:
+    return {"path": problem.path, "message": problem.message, "hint": problem.hint, "level": problem.level}
+
+
+def _detected(detected: Detected | None) -> Document | None:
+    if detected is None:
+        return None
+    return {
+        "kind": detected.kind,
+        "sentence": detected.sentence(),
+        "binder_dir": detected.binder_dir,
+        "python": detected.python,
+        "files": list(detected.files),
+        "ignored": list(detected.ignored),
+        "apt": list(detected.apt),
+        "post_build": detected.post_build,
+        "start": detected.start,
+        "notebooks": list(detected.notebooks),
+        "unpinned": list(detected.unpinned),
+    }
+
+
+def _fits(fit: Fit | None) -> Document | None:
+    if fit is None:
+        return None
+    return {"seats": fit.seats, "largest": fit.largest, "verdict": fit.verdict, "sentence": fit.sentence}
+
+
+def images_document(images: Sequence[Image]) -> Document:
+    return {
+        "images": [
+            {
+                "image": image.reference,
+                "digest": image.digest,
+                "commit": image.commit,
+                "workshop": image.workshop,
+                "repository": image.repository,
+                "runtime": image.runtime,
+                "size_bytes": image.size_bytes,
+                "created": rfc3339(image.created),
+                "last_used": rfc3339(image.last_used),
+            }
+            for image in images
+        ]
+    }

@@ -1,0 +1,109 @@
+"""Plain-text tables of the command line: no colour, nothing cut unless a width is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from workshop.model.amounts import format_size, format_span
+from workshop.model.image import Image
+from workshop.model.snapshot import ClassroomSummary, Snapshot
+from workshop.present.cells import cell_width, fill, one_line
+from workshop.present.columns import Column, fit_columns
+from workshop.present.rows import header, seat_cells, seat_columns
+
+_SEAT_TABLE = ("seat", "link", "status", "help", "last", "memory", "cpu", "progress", "label", "detail")
+GAP = 2
+
+
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[int] = ()) -> str:
+    """Lines with columns as wide as their widest text; columns that are empty throughout are left out.
+
+    Args:
+        right: which columns end at the same place instead of beginning there.
+    """
+    kept = [index for index in range(len(titles)) if not rows or any(row[index] for row in rows)]
+    widths = {index: max(cell_width(text) for text in (titles[index], *(row[index] for row in rows))) for index in kept}
+    lines = [
+        (" " * GAP).join(fill(row[index], widths[index], right=index in right) for index in kept).rstrip()
+        for row in (titles, *rows)
+    ]
+    return "\n".join(lines)
+
+
+def seat_table(snapshot: Snapshot, *, width: int | None = None, now: datetime | None = None) -> str:
+    """A line for each seat, spares last.
+
+    Args:
+        width: leave columns out until the lines fit; by default nothing is left out.
+        now: for spans of time; when the picture was taken, by default.
+    """
+    if not snapshot.seats:
+        return "No seats."
+    moment = now or snapshot.taken_at
+    columns = seat_columns(snapshot.seats)
+    if width is None:
+        columns = tuple(sorted((c for c in columns if c.key in _SEAT_TABLE), key=lambda c: _SEAT_TABLE.index(c.key)))
+        rows = [[cell.text for cell in seat_cells(seat, columns, now=moment)] for seat in snapshot.seats]
+        return table([c.title for c in columns], rows, right=[i for i, c in enumerate(columns) if c.right])
+    return _fitted(columns, [[cell.text for cell in seat_cells(s, columns, now=moment)] for s in snapshot.seats], width)
+
+
+def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> str:
+    places = fit_columns(columns, width)
+    lines = [
+        " ".join(fill(row[index], room, right=columns[index].right) for index, room in places).rstrip()
+        for row in ([column.title for column in columns], *rows)
+    ]
+    return "\n".join(lines)
+
+
+def summary_line(snapshot: Snapshot, *, now: datetime | None = None) -> str:
+    """`python-basics on docker: 10 of 10 ready, 4 claimed, ends in 2 h 05 min`."""
+    classroom = snapshot.classroom
+    return f"{classroom.name} on {classroom.runtime}: {', '.join(header(snapshot, now=now or snapshot.taken_at))}"
+
+
+def room_table(rooms: Sequence[ClassroomSummary], *, now: datetime | None = None) -> str:
+    """A line for each classroom."""
+    rows = [
+        [
+            room.name,
+            one_line(room.workshop),
+            room.runtime,
+            f"{room.ready}/{room.seats}",
+            when(room.ends, now),
+            room.join,
+            one_line(room.detail),
+        ]
+        for room in rooms
+    ]
+    return table(["Classroom", "Workshop", "Runtime", "Ready", "Ends", "Join", ""], rows, right=[3])
+
+
+def when(moment: datetime | None, now: datetime | None = None) -> str:
+    """A moment in this machine's zone: `17:00`, with the date where it is not today's; or how far away it is."""
+    if moment is None:
+        return "no end"
+    local = moment.astimezone()
+    if now is None:
+        return local.strftime("%Y-%m-%d %H:%M")
+    left = (moment - now).total_seconds()
+    clock = local.strftime("%H:%M" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M")
+    return f"{clock} (in {format_span(left)})" if left > 0 else f"{clock} (past)"
+
+
+def image_table(images: Sequence[Image]) -> str:
+    """A line for each image, newest first as given."""
+    rows = [
+        [
+            image.reference,
+            one_line(image.workshop),
+            image.runtime,
+            format_size(image.size_bytes) if image.size_bytes else "",
+            image.created.astimezone().strftime("%Y-%m-%d %H:%M") if image.created else "",
+            image.last_used.astimezone().strftime("%Y-%m-%d %H:%M") if image.last_used else "",
+        ]
+        for image in images
+    ]
+    return table(["Image", "Workshop", "Runtime", "Size", "Built", "Used"], rows, right=[3])
