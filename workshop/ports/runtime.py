@@ -132,6 +132,16 @@ class Runtime(Protocol):
         """
         ...
 
+    def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:
+        """A tar stream of the home folder that a fresh seat starts with, named as `read_files(".")` names it.
+
+        Nothing is started for it, and nothing made for it is left.
+
+        Raises:
+            SeatFailed: it cannot be read without a seat (the image is gone, or the runtime cannot).
+        """
+        ...
+
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
         """Unpack a tar stream into a folder of the seat (relative to its home), owned by the seat's user."""
         ...

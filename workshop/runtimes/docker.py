@@ -31,6 +31,7 @@ from workshop.runtimes.chunks import Feed, pull
 from workshop.runtimes.disk_sizes import DiskSizes
 from workshop.runtimes.docker_exec import TIMED_OUT, SeatExec
 from workshop.runtimes.docker_files import open_archive, owner_of, put_archive
+from workshop.runtimes.docker_image_files import read_image
 from workshop.runtimes.docker_network import open_network, room_networks
 from workshop.runtimes.docker_objects import SEAT_KIND, SeatImage, bridge_name, container_name
 from workshop.runtimes.docker_records import parse_time, record_of, seat_number
@@ -313,6 +314,11 @@ class DockerRuntime:
             lambda client: open_archive(client, address, found["Id"], image.home, clean, number), patience=None
         )
         async with aclosing(pull(pieces, self._engine.long_pool, close=response.close)) as stream:
+            async for piece in stream:
+                yield piece
+
+    async def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:
+        async with aclosing(read_image(self._engine, classroom)) as stream:
             async for piece in stream:
                 yield piece
 

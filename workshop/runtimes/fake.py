@@ -51,6 +51,8 @@ class FakeScript:
     """Seats that cannot be removed, and why."""
     endpoints: dict[int, str] = field(default_factory=dict)
     """Where a real server stands in for a seat."""
+    image: dict[str, bytes] = field(default_factory=dict)
+    """Files that every new seat begins with."""
     unreachable: bool = False
     run: Callable[[FakeSeat, tuple[str, ...]], ExecResult] = run_nothing
 
@@ -232,6 +234,9 @@ class FakeRuntime:
             ),
         )
         seat.record = replace(seat.record, memory_limit=classroom.limits.memory_bytes)
+        for name, data in self.engine.script.image.items():
+            seat.files[name] = _file_info(name, data)
+            seat.contents[name] = data
         self._start(seat)
         return seat
 
@@ -362,6 +367,13 @@ class FakeRuntime:
             yield info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
         yield bytes(2 * tarfile.BLOCKSIZE)
 
+    async def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:
+        self._called("read_image_files")
+        for name, data in sorted(self.engine.script.image.items()):
+            info = _file_info(f"./{name}", data)
+            yield info.tobuf(tarfile.PAX_FORMAT) + data + bytes(-len(data) % tarfile.BLOCKSIZE)
+        yield bytes(2 * tarfile.BLOCKSIZE)
+
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
         self._called("write_files", number)
         clean = relative_path(path)
@@ -382,3 +394,9 @@ class FakeRuntime:
 
     async def aclose(self) -> None:
         return None
+
+
+def _file_info(name: str, data: bytes) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = len(data), 0o644
+    return info

@@ -176,6 +176,16 @@ class ProcessRuntime:
             async for piece in stream:
                 yield piece
 
+    async def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:
+        repository = Path(classroom.image) / "repo"
+        if not repository.is_dir():
+            raise SeatFailed(
+                f"There is no environment at {classroom.image}.", hint="Build it again with `workshop build`."
+            )
+        async with aclosing(pull(pack(repository, "."))) as stream:
+            async for piece in stream:
+                yield piece
+
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
         clean = relative_path(path)
         folder, _ = self._seats.find(classroom, number)

@@ -1,0 +1,224 @@
+"""What runs inside a seat, as the seat's user in its home: lists files, counts cells, puts pushed files in place.
+
+The source of this module is handed to the seat's own `python3 -I -S -c`, so it uses the standard library alone and
+nothing that Python 3.7 lacks. One argument, JSON, says what to do; one line of JSON is printed. It decides nothing:
+what differs and what is replaced is decided outside, in `core`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import json
+import os
+import re
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # a short start counts: this runs in each seat again and again
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+STAGE = ".workshop-push-"
+"""How the folders begin in which pushed files wait; everything below is ours to remove."""
+LARGEST_NOTEBOOK = 8 * 1024 * 1024
+"""Bigger ones are not counted: reading them would take memory that the participant needs."""
+MOST_NOTEBOOKS = 300
+
+
+def main(words: str) -> None:
+    order = json.loads(words)
+    work = {"list": list_files, "look": look, "apply": apply}[order["do"]]
+    sys.stdout.write(json.dumps(work(order)) + "\n")
+
+
+def walk(junk: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """Every file and link below the current folder, as a path with slashes and its `os.DirEntry`."""
+    patterns = [fnmatch.translate(pattern) for pattern in junk]
+    is_junk = re.compile("|".join(patterns)).match if patterns else _no
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            path = folder + entry.name
+            is_folder = entry.is_dir(follow_symlinks=False)
+            rooted = "/" + path + ("/" if is_folder else "")
+            if is_junk(rooted):
+                continue
+            if is_folder:
+                folders.append(path + "/")
+            else:
+                yield path, entry
+
+
+def _no(_path: str) -> None:
+    return None
+
+
+def list_files(order: dict[str, Any]) -> dict[str, Any]:
+    """Files with size and sha256, links with their targets; `wanted` narrows to these paths and what stands beside."""
+    wanted = order.get("wanted")
+    files: dict[str, Any] = {}
+    links: dict[str, str] = {}
+    errors: dict[str, str] = {}
+    for path, entry in walk(order.get("junk", ())) if wanted is None else _named(wanted):
+        try:
+            if entry.is_symlink():
+                links[path] = os.readlink(path)
+            elif entry.is_file(follow_symlinks=False):
+                files[path] = [entry.stat(follow_symlinks=False).st_size, digest(path)]
+        except OSError as error:
+            errors[path] = str(error.strerror)
+    return {"files": files, "links": links, "errors": errors}
+
+
+def _named(wanted: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """The wanted paths, and the files in their folders whose names say `.updated-`."""
+    names: dict[str, set[str]] = {}
+    for path in wanted:
+        names.setdefault(os.path.dirname(path), set()).add(os.path.basename(path))
+    for folder, named in sorted(names.items()):
+        try:
+            entries = list(os.scandir(folder or "."))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name in named or ".updated-" in entry.name:
+                yield os.path.join(folder, entry.name), entry
+
+
+def digest(path: str) -> str:
+    found = hashlib.sha256()
+    with open(path, "rb") as stream:
+        while True:
+            piece = stream.read(1024 * 1024)
+            if not piece:
+                return found.hexdigest()
+            found.update(piece)
+
+
+def look(order: dict[str, Any]) -> dict[str, Any]:
+    """The newest change of any file, counts of the notebooks that changed since `known`, and the running kernels."""
+    known = order.get("known", {})
+    newest = 0.0
+    notebooks: dict[str, Any] = {}
+    there: list[str] = []
+    for path, entry in walk(order.get("junk", ())):
+        try:
+            info = entry.stat(follow_symlinks=False)
+        except OSError:
+            continue
+        newest = max(newest, info.st_mtime)
+        if not path.endswith(".ipynb") or entry.is_symlink() or len(there) >= MOST_NOTEBOOKS:
+            continue
+        there.append(path)
+        stamp = [int(info.st_mtime_ns), info.st_size]
+        if known.get(path) != stamp and info.st_size <= LARGEST_NOTEBOOK:
+            try:
+                with open(path, "rb") as stream:
+                    notebooks[path] = dict(count_cells(json.loads(stream.read().decode("utf-8"))), stamp=stamp)
+            except (OSError, ValueError, TypeError, AttributeError):
+                continue  # being written, or no notebook: the next look sees it
+    return {"newest": newest, "notebooks": notebooks, "there": there, "kernels": kernels(order.get("root", "/proc"))}
+
+
+def count_cells(notebook: dict[str, Any]) -> dict[str, Any]:
+    """Code cells, a digest of each that was run, and whether the one run last ended in an error."""
+    cells = [cell for cell in notebook.get("cells", ()) if cell.get("cell_type") == "code"]
+    cells = [cell for cell in cells if "".join(cell.get("source", "")).strip()]
+    run = [cell for cell in cells if cell.get("execution_count") is not None]
+    found: dict[str, Any] = {"cells": len(cells), "run": [cell_digest(cell) for cell in run], "error": None}
+    if run:
+        last = max(run, key=lambda cell: (_when(cell), cell["execution_count"]))
+        if any(output.get("output_type") == "error" for output in last.get("outputs", ())):
+            found["error"] = [cell_digest(last), _when(last)]
+    return found
+
+
+def cell_digest(cell: dict[str, Any]) -> str:
+    """Tells one run of a cell from another: outputs that came with the repository are nobody's run."""
+    made = [cell.get("execution_count"), cell.get("outputs"), cell.get("metadata", {}).get("execution")]
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def _when(cell: dict[str, Any]) -> str:
+    """When the cell was run, where the notebook says so (JupyterLab's `recordTiming`); RFC 3339 sorts as text."""
+    timing = cell.get("metadata", {}).get("execution") or {}
+    return str(timing.get("shell.execute_reply") or timing.get("iopub.execute_input") or "")
+
+
+def kernels(root: str) -> dict[str, int]:
+    """The process of each Jupyter kernel, by the kernel's id: a restart keeps the id and changes the process."""
+    found: dict[str, int] = {}
+    here = os.path.realpath(".")
+    try:
+        names = [name for name in os.listdir(root) if name.isdigit()]
+    except OSError:
+        return found
+    for name in names:
+        try:
+            with open(os.path.join(root, name, "cmdline"), "rb") as stream:
+                words = stream.read().split(b"\0")
+            where = os.path.realpath(os.path.join(root, name, "cwd"))
+            if where == here or where.startswith(here.rstrip("/") + "/"):
+                for word in words:
+                    base = os.path.basename(word)
+                    if base.startswith(b"kernel-") and base.endswith(b".json"):
+                        found[base[7:-5].decode("ascii", "replace")] = int(name)
+        except OSError:
+            continue
+    return found
+
+
+def apply(order: dict[str, Any]) -> dict[str, Any]:
+    """Move staged files to their places, each only if what is there is what was expected; a word for each."""
+    import shutil
+
+    stage = order["stage"]
+    with open(os.path.join(stage, "plan.json"), "rb") as stream:
+        plan = json.loads(stream.read().decode("utf-8"))
+    results = []
+    for step in plan:
+        try:
+            results.append(place(os.path.join(stage, step["from"]), step["to"], step["expect"]))
+        except OSError as error:
+            results.append(str(error.strerror))
+    for name in os.listdir("."):
+        if name.startswith(STAGE):
+            shutil.rmtree(name, ignore_errors=True)
+    return {"results": results}
+
+
+def place(source: str, target: str, expected: str | None) -> str:
+    """`done`, `same` (it was there already) or `changed` (something else is there than was expected)."""
+    folder = os.path.dirname(target)
+    if folder:
+        os.makedirs(folder, exist_ok=True)
+    inside = os.path.realpath(folder or ".")
+    if os.path.commonpath([inside, os.path.realpath(".")]) != os.path.realpath("."):
+        return "its folder leads out of the home folder"
+    if os.path.islink(target) or os.path.isdir(target):
+        return "changed"
+    there = digest(target) if os.path.exists(target) else None
+    if there == digest(source):
+        return "same"
+    if there != expected:
+        return "changed"
+    if expected is None:
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return "changed"
+        except OSError:  # a file system without hard links
+            os.rename(source, target)
+    else:
+        os.replace(source, target)
+    return "done"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
