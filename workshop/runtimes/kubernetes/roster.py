@@ -1,0 +1,149 @@
+"""The seats there are to be: replicas of the StatefulSet and what its annotation says of single numbers.
+
+A StatefulSet has no holes. A seat that was removed between others keeps its pod, which serves nothing until the
+number is wanted again; at the end of the row the set shrinks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from workshop.errors import SeatFailed
+from workshop.model.classroom import Classroom
+from workshop.model.seat import SeatCommand
+from workshop.runtimes.kubernetes import launcher
+from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.names import ROSTER, SEAT_MANAGER, base_name, pod_name
+from workshop.runtimes.kubernetes.objects import SeatObjects, decode_roster, encode_roster
+from workshop.runtimes.kubernetes.wishes import Wishes
+
+Json = dict[str, Any]
+ATTEMPTS = 8
+"""Tries to change the set while somebody else changes it too."""
+
+
+class Roster:
+    """Reads and changes which seats exist in one classroom."""
+
+    def __init__(self, client: ClusterClient, classroom: Classroom, namespace: str, wishes: Wishes) -> None:
+        self._client = client
+        self._classroom = classroom
+        self._namespace = namespace
+        self._wishes = wishes
+        base = base_name(classroom.name)
+        self.set_path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{base}"
+        self._secret_path = f"/api/v1/namespaces/{namespace}/secrets/{base}-seats"
+
+    async def read(self) -> dict[int, int]:
+        """Generation of every seat, by number."""
+        found = await self._client.get(self.set_path)
+        return decode_roster(found) if found else {}
+
+    async def add(self, commands: Mapping[int, SeatCommand], owner_uid: str, *, generation: int = 1) -> dict[int, int]:
+        """Let these seats exist; those that do stay as they are. The numbers that are new, with their generations.
+
+        Three writes for any number of seats: the seats' Secret (twice the first time), the set, the quota.
+        """
+        for _ in range(ATTEMPTS):
+            found = await self._client.get(self.set_path)
+            there = decode_roster(found) if found else {}
+            new = {number: generation for number in commands if number not in there}
+            if not new:
+                return {}
+            objects = SeatObjects(self._classroom, self._namespace, self._wishes, owner_uid=owner_uid)
+            await self._write_files({number: commands[number] for number in new}, new, objects, there)
+            roster = there | new
+            replicas = max(roster)
+            special = _special(roster, replicas)
+            if self._wishes.quota and self._classroom.option("own_namespace") == "yes":
+                await self._client.apply(objects.quota(replicas))
+            manifest = objects.seats(replicas, special)
+            if found:
+                manifest["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+            try:
+                await self._client.apply(manifest)
+            except ApiRefused as error:
+                if error.status != 409:
+                    raise
+                continue
+            parked = {number for number in new if found and number <= int(found["spec"].get("replicas") or 0)}
+            await self._renew(parked)
+            return new
+        raise SeatFailed(f"The seats of {self._classroom.name} are being changed from elsewhere.", hint="Run it again.")
+
+    async def _write_files(
+        self,
+        commands: Mapping[int, SeatCommand],
+        generations: Mapping[int, int],
+        objects: SeatObjects,
+        there: Mapping[int, int],
+    ) -> None:
+        existing = await self._client.get(self._secret_path)
+        common = ""
+        if existing:
+            common = base64.b64decode(existing["data"].get(launcher.LAUNCH_KEY, "")).decode()
+        files = launcher.seat_files(commands, home=self._wishes.home, generations=generations, common=common)
+        if existing is None:
+            await self._client.apply(objects.seat_secret({launcher.LAUNCH_KEY: files.launch}))
+        values = {pod_name(self._classroom.name, number): text for number, text in files.seats.items()}
+        last = max((*there, *commands))
+        for number in range(1, last + 1):
+            if number not in there and number not in commands:
+                values[pod_name(self._classroom.name, number)] = launcher.PARKED
+        await self._client.merge(self._secret_path, {"stringData": values}, manager=SEAT_MANAGER)
+
+    async def _renew(self, numbers: Collection[int]) -> None:
+        """Delete pods that wait under these numbers: the set makes them anew, with what they are told now."""
+        root = f"/api/v1/namespaces/{self._namespace}/pods/"
+        await _all(self._client.delete(root + pod_name(self._classroom.name, number), grace=0) for number in numbers)
+
+    async def remove(self, numbers: Collection[int]) -> tuple[int, ...]:
+        """Let these seats not exist. The numbers that did."""
+        for _ in range(ATTEMPTS):
+            found = await self._client.get(self.set_path)
+            there = decode_roster(found) if found else {}
+            gone = sorted(number for number in numbers if number in there)
+            if not found or not gone:
+                return ()
+            kept = {number: generation for number, generation in there.items() if number not in gone}
+            before, replicas = int(found["spec"].get("replicas") or 0), max(kept, default=0)
+            values: dict[str, str | None] = {
+                pod_name(self._classroom.name, number): launcher.PARKED for number in gone if number < replicas
+            }
+            data: Json = {"stringData": values}
+            data["data"] = {pod_name(self._classroom.name, number): None for number in range(replicas + 1, before + 1)}
+            await self._client.merge(self._secret_path, data, manager=SEAT_MANAGER)
+            patch = {
+                "metadata": {
+                    "resourceVersion": found["metadata"]["resourceVersion"],
+                    "annotations": {ROSTER: encode_roster(_special(kept, replicas))},
+                },
+                "spec": {"replicas": replicas},
+            }
+            try:
+                await self._client.merge(self.set_path, patch)
+            except ApiRefused as error:
+                if error.status != 409:
+                    raise
+                continue
+            return tuple(gone)
+        raise SeatFailed(f"The seats of {self._classroom.name} are being changed from elsewhere.", hint="Run it again.")
+
+
+def _special(roster: Mapping[int, int], replicas: int) -> dict[int, int]:
+    """What the annotation has to say: holes, and generations that are not 1."""
+    return {number: roster.get(number, 0) for number in range(1, replicas + 1) if roster.get(number, 0) != 1}
+
+
+async def _all(calls: Any) -> None:
+    """Await calls, at most eight at once."""
+    gate = asyncio.Semaphore(8)
+
+    async def one(call: Any) -> None:
+        async with gate:
+            await call
+
+    await asyncio.gather(*(one(call) for call in calls))

@@ -1,0 +1,367 @@
+"""Seats on a Kubernetes cluster: a constant number of objects for any number of seats."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from workshop.errors import RuntimeRefused, SeatFailed
+from workshop.model.classroom import Classroom
+from workshop.model.events import RuntimeEvent
+from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
+from workshop.model.snapshot import EngineFacts, Removal, Survivor
+from workshop.ports.runtime import ExecResult
+from workshop.runtimes.kubernetes import files, launcher
+from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images
+from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
+from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
+from workshop.runtimes.kubernetes.names import PAUSED, SEAT_KIND, STOPPED, pod_name, seat_number, selector
+from workshop.runtimes.kubernetes.objects import SeatObjects
+from workshop.runtimes.kubernetes.port_forward import answers_through_cluster
+from workshop.runtimes.kubernetes.rooms import Place, Rooms
+from workshop.runtimes.kubernetes.roster import Roster
+from workshop.runtimes.kubernetes.seat_states import parse_quantity, pod_ready, record_of
+from workshop.runtimes.kubernetes.seat_watch import watch_seats
+from workshop.runtimes.kubernetes.teardown import Teardown, holds
+from workshop.runtimes.kubernetes.usage import UsageReader
+from workshop.runtimes.kubernetes.wishes import wishes_of
+from workshop.runtimes.readiness import answers
+
+Json = dict[str, Any]
+
+RESIZE_WAIT = 20.0
+REMOVE_WAIT = 120.0
+UNRESTARTED = "its files are kept; `reset` makes a fresh seat under the same link"
+
+
+class KubernetesRuntime:
+    """Implements `ports.runtime.Runtime`, and `create_all` beside it: many seats in a constant number of writes.
+
+    Args:
+        context: a context of the kubeconfig; empty for the current one (in a pod: the pod's own account).
+        namespace: an existing namespace for new classrooms; empty for one of each one's own.
+    """
+
+    def __init__(
+        self, *, context: str = "", namespace: str = "", kubeconfig: str = "", client: ClusterClient | None = None
+    ) -> None:
+        self._client = client or ClusterClient(context=context, kubeconfig=kubeconfig)
+        self._rooms = Rooms(self._client, namespace=namespace)
+        self._usage = UsageReader(self._client)
+
+    @classmethod
+    def from_settings(cls, settings: Mapping[str, str], *, state_dir: Path | None = None) -> KubernetesRuntime:
+        """
+        Args:
+            settings: `context`, `namespace`, `kubeconfig`; all may be empty.
+            state_dir: not used; nothing is kept on this machine.
+        """
+        return cls(
+            context=settings.get("context", ""),
+            namespace=settings.get("namespace", ""),
+            kubeconfig=settings.get("kubeconfig", ""),
+        )
+
+    @property
+    def name(self) -> str:
+        return "kubernetes"
+
+    @property
+    def client(self) -> ClusterClient:
+        return self._client
+
+    def place(self, classroom: Classroom) -> Place:
+        """The namespace of a classroom, and whether it was made for it."""
+        return self._rooms.place(classroom, wishes_of(classroom).part.namespace)
+
+    async def facts(self) -> EngineFacts:
+        return await cluster_facts(self._client)
+
+    async def has_image(self, reference: str) -> bool:
+        return await node_images(self._client, reference)
+
+    async def classrooms(self) -> tuple[Classroom, ...]:
+        return await self._rooms.all()
+
+    async def open(self, classroom: Classroom) -> Classroom:
+        wishes = wishes_of(classroom)
+        room, owner = await self._rooms.record(classroom, wishes.part.namespace)
+        wishes = wishes_of(room)
+        objects = SeatObjects(room, self.place(room).namespace, wishes, owner_uid=owner)
+        await asyncio.gather(*(self._client.apply(manifest) for manifest in objects.shared()))
+        return room
+
+    async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
+        roster, pods = await asyncio.gather(self._roster(classroom).read(), self._pods(classroom))
+        return tuple(record_of(number, generation, pods.get(number)) for number, generation in sorted(roster.items()))
+
+    async def create(
+        self, classroom: Classroom, number: int, command: SeatCommand, *, generation: int = 1
+    ) -> SeatRecord:
+        return (await self.create_all(classroom, {number: command}, generation=generation))[number]
+
+    async def create_all(
+        self, classroom: Classroom, commands: Mapping[int, SeatCommand], *, generation: int = 1
+    ) -> dict[int, SeatRecord]:
+        """`create` for many seats at once, in a number of requests that does not grow with them.
+
+        Raises:
+            SeatFailed: the seats could not be made; the message says why.
+        """
+        place = self.place(classroom)
+        record = await self._rooms.find_record(classroom, place.namespace)
+        if record is None:
+            raise SeatFailed(
+                f"The classroom {classroom.name} is not in namespace {place.namespace} any more.",
+                hint=f"`workshop up` makes it again; `workshop down {classroom.name}` removes what is left.",
+            )
+        with _of_seats(commands):
+            new = await self._roster(classroom).add(commands, record["metadata"]["uid"], generation=generation)
+        records = {entry.number: entry for entry in await self.seats(classroom)}
+        for number in set(commands) - set(new):
+            if number in records and records[number].state is SeatState.STOPPED:
+                await self._tell(classroom, number, "start", {STOPPED: None})
+                records[number] = await self._record(classroom, number)
+        return {number: records[number] for number in commands if number in records}
+
+    async def probe(self, classroom: Classroom, record: SeatRecord, command: SeatCommand) -> bool:
+        if record.state not in (SeatState.STARTING, SeatState.READY) or not record.object_id:
+            return False
+        if (await self._client.access()).inside:
+            return await answers(record.endpoint, command.ready_path, command.token)
+        place = self._pod(classroom, record.number)
+        pod = await self._client.get(f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}")
+        if pod is None or not pod_ready(pod):
+            return False
+        return await answers_through_cluster(self._client, place, command.port, command.ready_path, command.token)
+
+    async def restart(self, classroom: Classroom, number: int) -> SeatRecord:
+        record = await self._record(classroom, number)
+        if record.state is SeatState.PAUSED:
+            await self.pause(classroom, number, paused=False)
+        if record.state not in (SeatState.STARTING, SeatState.READY, SeatState.STOPPED, SeatState.PAUSED):
+            raise SeatFailed(
+                f"Seat {seat_name(number)} is {record.state} and cannot be restarted now"
+                + (f": {record.detail}." if record.detail else "."),
+                hint=f"The cluster starts it again by itself; {UNRESTARTED}.",
+            )
+        await self._tell(classroom, number, "restart", {STOPPED: None})
+        return await self._record(classroom, number)
+
+    async def stop(self, classroom: Classroom, number: int) -> None:
+        record = await self._record(classroom, number)
+        if record.state is SeatState.STOPPED:
+            return
+        await self._tell(classroom, number, "stop", {STOPPED: "yes"})
+
+    async def pause(self, classroom: Classroom, number: int, *, paused: bool) -> None:
+        await self._tell(classroom, number, "pause" if paused else "resume", {PAUSED: "yes" if paused else None})
+
+    async def remove_seats(self, classroom: Classroom, numbers: Collection[int]) -> Removal:
+        before = await self._pods(classroom)
+        gone = await self._roster(classroom).remove(numbers)
+        claims = self.place(classroom).namespace
+        doomed = {number: before[number] for number in numbers if number in before and number in gone}
+        for number in gone:
+            if wishes_of(classroom).part.storage:
+                name = f"seat-{pod_name(classroom.name, number)}"
+                await self._client.delete(f"/api/v1/namespaces/{claims}/persistentvolumeclaims/{name}")
+        await asyncio.gather(*(self._delete_pod(pod) for pod in doomed.values()))
+        left = await self._wait_replaced(classroom, doomed)
+        return Removal({"seats": len(gone) - len(left)} if len(gone) > len(left) else {}, tuple(left))
+
+    async def close(self, classroom: Classroom) -> Removal:
+        return await Teardown(self._client, classroom, self.place(classroom)).run()
+
+    async def objects(self, classroom: Classroom) -> tuple[tuple[str, str], ...]:
+        """Kind and name of everything that `close` would remove."""
+        return tuple(await Teardown(self._client, classroom, self.place(classroom)).objects())
+
+    def watch(self, classroom: Classroom) -> AsyncIterator[RuntimeEvent]:
+        return watch_seats(self._client, classroom, self.place(classroom).namespace)
+
+    async def usage(self, classroom: Classroom) -> Mapping[int, Usage]:
+        return await self._usage.read(classroom, self.place(classroom).namespace)
+
+    async def logs(self, classroom: Classroom, number: int, *, tail: int = 200) -> str:
+        place = self._pod(classroom, number)
+        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}/log"
+        params = {"container": place.container, "tailLines": str(tail)}
+        with _of_seat(number):
+            now = await self._log(path, params)
+            if now.strip():
+                return now
+            return await self._log(path, params | {"previous": "true"}) or now
+
+    async def _log(self, path: str, params: dict[str, str]) -> str:
+        try:
+            answer = await self._client.request("GET", path, params=params)
+        except ApiRefused as error:
+            if error.status == 400:  # the container has not started yet, or has no earlier run
+                return ""
+            raise
+        return str(answer.get("text", ""))
+
+    async def run(self, classroom: Classroom, number: int, argv: tuple[str, ...], *, timeout: float = 60) -> ExecResult:
+        wrapped = ("sh", "-c", 'cd "$0" && exec "$@"', wishes_of(classroom).home, *argv)
+        with _of_seat(number):
+            return await run_in_pod(self._client, self._pod(classroom, number), wrapped, timeout=timeout)
+
+    async def set_memory(self, classroom: Classroom, number: int, memory_bytes: int) -> None:
+        place = self._pod(classroom, number)
+        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}"
+        patch = {"spec": {"containers": [{"name": "seat", "resources": {"limits": {"memory": str(memory_bytes)}}}]}}
+        with _of_seat(number):
+            try:
+                await self._client.request(
+                    "PATCH", f"{path}/resize", body=patch, content_type="application/strategic-merge-patch+json"
+                )
+            except ApiRefused as error:
+                if error.status not in (404, 405):
+                    raise
+                if await self._client.get(path) is None:
+                    raise SeatFailed(f"Seat {seat_name(number)} has no pod.") from error
+                version = self._client.version.get("gitVersion", "")
+                raise RuntimeRefused(
+                    f"This cluster ({version}) cannot change a seat's memory while it runs.",
+                    hint="Kubernetes can from 1.33 on. Change `limits.memory` and `reset` the seat.",
+                ) from error
+            await self._wait_resized(path, number, memory_bytes)
+
+    async def _wait_resized(self, path: str, number: int, wanted: int) -> None:
+        deadline, pause = time.monotonic() + RESIZE_WAIT, 0.2
+        while True:
+            pod = await self._client.get(path) or {}
+            status = pod.get("status") or {}
+            for entry in status.get("containerStatuses") or ():
+                now = ((entry.get("resources") or {}).get("limits") or {}).get("memory")
+                if entry["name"] == "seat" and now and parse_quantity(now) == wanted:
+                    return
+            stuck: Json = next((c for c in status.get("conditions") or () if c["type"].startswith("PodResize")), {})
+            if stuck.get("reason") == "Infeasible" or time.monotonic() > deadline:
+                why = stuck.get("message") or "its node did not do it yet"
+                raise RuntimeRefused(
+                    f"The memory of seat {seat_name(number)} was not changed: {why}.",
+                    hint="Its node may be full, or the seat uses more than that now.",
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 2)
+
+    async def read_files(self, classroom: Classroom, number: int, path: str) -> AsyncIterator[bytes]:
+        home = wishes_of(classroom).home
+        with _of_seat(number):
+            async for piece in files.read_tar(self._client, self._pod(classroom, number), home, path, number):
+                yield piece
+
+    async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
+        home = wishes_of(classroom).home
+        with _of_seat(number):
+            await files.write_tar(self._client, self._pod(classroom, number), home, path, tar, number)
+
+    def shell_command(self, classroom: Classroom, number: int) -> tuple[str, ...]:
+        place = self._pod(classroom, number)
+        context = classroom.option("context")
+        return (
+            "kubectl", *(("--context", context) if context else ()), "--namespace", place.namespace,
+            "exec", "-it", place.pod, "--container", place.container, "--",
+            "sh", "-c", "command -v bash >/dev/null && exec bash -l || exec sh",
+        )  # fmt: skip
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    # Parts of the above
+
+    def _roster(self, classroom: Classroom) -> Roster:
+        return Roster(self._client, classroom, self.place(classroom).namespace, wishes_of(classroom))
+
+    def _pod(self, classroom: Classroom, number: int) -> PodPlace:
+        return PodPlace(self.place(classroom).namespace, pod_name(classroom.name, number))
+
+    async def _pods(self, classroom: Classroom) -> dict[int, Json]:
+        path = f"/api/v1/namespaces/{self.place(classroom).namespace}/pods"
+        found = await self._client.listed(path, selector(classroom, SEAT_KIND))
+        return {number: pod for pod in found if (number := seat_number(pod["metadata"]["name"])) is not None}
+
+    async def _record(self, classroom: Classroom, number: int) -> SeatRecord:
+        place = self._pod(classroom, number)
+        roster, pod = await asyncio.gather(
+            self._roster(classroom).read(), self._client.get(f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}")
+        )
+        if number not in roster:
+            raise SeatFailed(f"There is no seat {seat_name(number)} in {classroom.name}.")
+        return record_of(number, roster[number], pod)
+
+    async def _tell(self, classroom: Classroom, number: int, word: str, marks: Mapping[str, str | None]) -> None:
+        """Give the seat's launcher a word, and mark the pod with what that means."""
+        place = self._pod(classroom, number)
+        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}"
+        patch = {"metadata": {"annotations": dict(marks)}}
+        with _of_seat(number):
+            if any(marks.values()):  # said first: a broken-off `stop` is shown as stopped, and `start` undoes it
+                await self._client.merge(path, patch)
+            result = await run_in_pod(self._client, place, ("sh", launcher.LAUNCH_PATH, word))
+            if not any(marks.values()):
+                await self._client.merge(path, patch)
+        if result.exit_code != 0:
+            raise SeatFailed(
+                f"Seat {seat_name(number)} could not be told to {word}.",
+                details=tuple(result.stderr.decode("utf-8", "replace").splitlines()[-3:]),
+            )
+
+    async def _delete_pod(self, pod: Json) -> None:
+        lost = record_of(0, 1, pod).state is SeatState.LOST
+        await self._client.delete(object_path(_typed(pod)), grace=0 if lost else None)
+
+    async def _wait_replaced(self, classroom: Classroom, doomed: Mapping[int, Json]) -> list[Survivor]:
+        """Until none of these very pods is there any more."""
+        uids = {pod["metadata"]["uid"] for pod in doomed.values()}
+        deadline, pause = time.monotonic() + REMOVE_WAIT, 0.2
+        while uids:
+            pods = (await self._pods(classroom)).values()
+            there = [pod for pod in pods if pod["metadata"]["uid"] in uids]
+            if not there:
+                break
+            if time.monotonic() > deadline:
+                return [Survivor("seat", pod["metadata"]["name"], holds(_typed(pod))) for pod in there]
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 2)
+        return []
+
+
+def _typed(pod: Json) -> Json:
+    return {"apiVersion": "v1", "kind": "Pod"} | pod
+
+
+@contextlib.contextmanager
+def _of_seat(number: int) -> Iterator[None]:
+    """Errors about one seat, as such."""
+    try:
+        yield
+    except ApiRefused as error:
+        if error.status in (404, 500, 400):
+            raise SeatFailed(
+                f"Seat {seat_name(number)} does not run now.",
+                hint="Wait until it is ready again, or `reset` it.",
+                details=(error.message,),
+            ) from error
+        raise
+    except TimeoutError as error:
+        raise SeatFailed(f"A command in seat {seat_name(number)} took too long.") from error
+    except ConnectionError as error:
+        raise SeatFailed(f"The connection to seat {seat_name(number)} was lost.", details=(str(error),)) from error
+
+
+@contextlib.contextmanager
+def _of_seats(numbers: Collection[int]) -> Iterator[None]:
+    try:
+        yield
+    except ApiRefused as error:
+        if error.status in (403, 422, 400):
+            which = seat_name(min(numbers)) if len(numbers) == 1 else f"{len(numbers)} seats"
+            raise SeatFailed(f"The cluster will not make {which}: {error.message}", hint=error.hint) from error
+        raise
