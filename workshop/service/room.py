@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from time import monotonic
 from typing import Any
 
 from workshop.core.launch import seat_command
@@ -60,6 +59,7 @@ class Room:
         self._stop = stop
         self._facts = RoomFacts(classroom)
         self._changed = asyncio.Event()
+        self._listed = asyncio.Event()
         self._messages: tuple[str, ...] = ()
         self._stale = ""
         self._waiting = 0
@@ -227,9 +227,10 @@ class Room:
         while True:
             try:
                 async for event in self._runtime.watch(self.classroom):
+                    self.report(event)
                     if isinstance(event, events.SeatsListed):
                         failures, self._stale = 0, ""
-                    self.report(event)
+                        self._listed.set()
             except WorkshopError as error:
                 log.warning("watching %s: %s", self.classroom.name, error.message)
                 self._stale = error.message
@@ -293,10 +294,7 @@ class Room:
 
     async def until_listed(self, *, timeout: float = 15) -> None:
         """Wait for the first list of seats, so that the gateway answers truthfully from its first request on."""
-        deadline = monotonic() + timeout
-        while not self._facts.seats and monotonic() < deadline:
-            changed = self._changed
-            try:
-                await asyncio.wait_for(changed.wait(), 0.5)
-            except TimeoutError:
-                continue
+        try:
+            await asyncio.wait_for(self._listed.wait(), timeout)
+        except TimeoutError:
+            log.warning("the seats of %s were not listed within %.0f s", self.classroom.name, timeout)
