@@ -40,7 +40,7 @@ def test_the_help_of_a_verb_loads_no_engine_and_no_terminal_library(verb: str) -
 
 
 def test_the_service_loads_no_engine_and_no_terminal_library() -> None:
-    assert imported_after("import workshop.service", "textual", *ENGINES, "click") == []
+    assert imported_after("import workshop.service", "textual", *ENGINES, "workshop.cli") == []
 
 
 @pytest.mark.parametrize("package", ["model", "core", "present", "config", "ports"])
@@ -54,4 +54,4 @@ def test_inner_packages_load_neither_engines_nor_terminals_nor_servers(package: 
 
 
 def test_the_gateway_process_loads_no_command_line_and_no_terminal_library() -> None:
-    assert imported_after("import workshop.service.gateway_process", "click", "textual", *ENGINES) == []
+    assert imported_after("import workshop.service.gateway_process", "workshop.cli", "textual", *ENGINES) == []

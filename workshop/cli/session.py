@@ -93,13 +93,15 @@ class Session:
 
     def told_removal(self, removal: Removal) -> int:
         """Name what survived a removal; the exit code."""
+        from workshop.present.removal import survivor_lines
+
         if not removal.left:
             return ExitCode.DONE
         return self.told(
             PartlyDone(
                 f"{len(removal.left)} left.",
                 hint="Mend what the reasons name, then run the same command again.",
-                details=tuple(f"{one.kind} {one.name}: {one.reason}" for one in removal.left),
+                details=survivor_lines(removal),
             )
         )
 

@@ -50,7 +50,9 @@ def extend_command(session: Session, name: str, span: timedelta) -> int:
     """Move the end of the class by SPAN: 30m, 1h30m; -15m ends it earlier."""
     with session.talk() as talk:
         ends = talk.run(talk.service.extend(name, span))
-    session.output.document({"classroom": name, "ends": ends.isoformat()})
+    from workshop.present.documents import rfc3339
+
+    session.output.document({"classroom": name, "ends": rfc3339(ends)})
     session.output.text(f"{name} ends at {ends.astimezone():%H:%M on %d %B %Y}.")
     return ExitCode.DONE
 

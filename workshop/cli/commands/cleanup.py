@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from workshop.cli.commands.down import removal_text
 from workshop.cli.confirm import can_ask, confirm
 from workshop.cli.options import runtime_option, verb, verbose_option, yes_option
 from workshop.cli.session import Session
@@ -31,8 +30,9 @@ def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: b
                 return session.nothing_done()
         with session.progress(verbose=verbose) as report:
             removal = talk.run(talk.service.cleanup(everything=everything, report=report))
-    from workshop.present import documents
+    from workshop.present.documents import removal_document
+    from workshop.present.removal import removal_sentence
 
-    session.output.document(documents.removal_document(removal))
-    session.output.text(removal_text(removal))
+    session.output.document(removal_document(removal))
+    session.output.text(removal_sentence(removal))
     return session.told_removal(removal)

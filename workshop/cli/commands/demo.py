@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from workshop.cli.commands.down import removal_text
 from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import image_options, runtime_option, settings_options, verb, verbose_option
 from workshop.cli.session import Session
@@ -56,6 +55,8 @@ def _headless(session: Session, seats: int, name: str, *, verbose: bool) -> int:
 
 
 def _document(result: DemoReport) -> dict[str, object]:
+    from workshop.present.documents import removal_document
+
     return {
         "runtime": result.runtime,
         "image": result.image,
@@ -64,12 +65,12 @@ def _document(result: DemoReport) -> dict[str, object]:
         "cell": result.cell,
         "output": result.output,
         "seconds": {part: round(seconds, 2) for part, seconds in result.seconds.items()},
-        "removed": result.removal.removed,
-        "left": [{"kind": one.kind, "name": one.name, "reason": one.reason} for one in result.removal.left],
-    }
+    } | removal_document(result.removal)
 
 
 def _sentences(result: DemoReport) -> str:
+    from workshop.present.removal import removal_sentence
+
     took = ", ".join(f"{part} {seconds:.1f} s" for part, seconds in result.seconds.items())
     return "\n".join(
         (
@@ -78,12 +79,13 @@ def _sentences(result: DemoReport) -> str:
             *(f"ran       {line}" for line in result.cell.splitlines()),
             f"it said   {result.output}",
             f"took      {took}",
-            removal_text(result.removal),
+            removal_sentence(result.removal),
         )
     )
 
 
 def _shown(session: Session, seats: int, name: str, *, verbose: bool) -> int:
+    from workshop.present.removal import removal_sentence
     from workshop.service.demo import Demo
 
     runtime = session.flags.get("runtime", "")
@@ -100,5 +102,5 @@ def _shown(session: Session, seats: int, name: str, *, verbose: bool) -> int:
             return ExitCode.DONE
         with session.progress() as report:
             removal = talk.run(talk.service.down(name, discard=True, report=report)).removal
-    session.output.text(removal_text(removal))
+    session.output.text(removal_sentence(removal))
     return session.told_removal(removal)

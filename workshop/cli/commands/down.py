@@ -12,7 +12,6 @@ from workshop.cli.options import name_argument, runtime_option, verb, verbose_op
 from workshop.cli.session import Session
 from workshop.errors import UsageError
 from workshop.model.seat import seat_name
-from workshop.model.snapshot import Removal
 
 if TYPE_CHECKING:
     from workshop.cli.session import Talk
@@ -40,12 +39,13 @@ def down_command(session: Session, name: str, *, collect: Path | None, discard: 
             discard = collect is None  # whoever typed the name has read what is lost
         with session.progress(verbose=verbose) as report:
             result = talk.run(talk.service.down(name, collect_to=collect, discard=discard, report=report))
-    from workshop.present import documents
+    from workshop.present.documents import down_document
+    from workshop.present.removal import removal_sentence
 
-    session.output.document(documents.down_document(result))
+    session.output.document(down_document(result))
     if result.collected:
         session.output.text(f"collected to {result.collected}")
-    session.output.text(f"{name}: {removal_text(result.removal)} ({result.seconds:.1f} s)")
+    session.output.text(f"{name}: {removal_sentence(result.removal)} ({result.seconds:.1f} s)")
     return session.told_removal(result.removal)
 
 
@@ -68,9 +68,3 @@ def _losing(plan: TeardownPlan, collect: Path | None) -> list[str]:
 
 def _named(seats: tuple[int, ...]) -> str:
     return f"seat{'' if len(seats) == 1 else 's'} " + ", ".join(seat_name(number) for number in seats)
-
-
-def removal_text(removal: Removal) -> str:
-    """`removed 2 seats, 1 networks; 0 left`."""
-    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(removal.removed.items()))
-    return f"removed {counts or 'nothing'}; {len(removal.left)} left"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from workshop.cli.commands.down import removal_text
 from workshop.cli.confirm import confirm
 from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import runtime_option, settings_options, verb, yes_option
@@ -36,8 +35,9 @@ def _prune(session: Session, *, yes: bool) -> int:
             return session.nothing_done()
         with session.progress() as report:
             removal = talk.run(talk.service.prune_images(keep=keep, report=report))
-    from workshop.present import documents
+    from workshop.present.documents import removal_document
+    from workshop.present.removal import removal_sentence
 
-    session.output.document(documents.removal_document(removal))
-    session.output.text(removal_text(removal))
+    session.output.document(removal_document(removal))
+    session.output.text(removal_sentence(removal))
     return session.told_removal(removal)
