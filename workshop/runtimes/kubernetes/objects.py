@@ -302,7 +302,7 @@ class SeatObjects:
             "ports": [{"name": "http", "containerPort": SEAT_PORT, "protocol": "TCP"}],
             # The kubelet asks whether the port is open, which costs nothing; the gateway asks the server itself.
             "startupProbe": probe | {"periodSeconds": 1, "failureThreshold": 86400},
-            "readinessProbe": probe | {"periodSeconds": 5, "failureThreshold": 2},
+            "readinessProbe": probe | {"periodSeconds": 3, "failureThreshold": 3},
             "volumeMounts": [
                 *files,
                 {"name": "seat", "mountPath": self.wishes.home, "subPath": "home"},

@@ -19,12 +19,13 @@ from workshop.runtimes.kubernetes import files, launcher
 from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
+from workshop.runtimes.kubernetes.live import Creations, LivePicture, Shared
 from workshop.runtimes.kubernetes.names import PAUSED, SEAT_KIND, STOPPED, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
 from workshop.runtimes.kubernetes.port_forward import answers_through_cluster
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
-from workshop.runtimes.kubernetes.seat_states import parse_quantity, pod_ready, record_of
+from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
 from workshop.runtimes.kubernetes.seat_watch import watch_seats
 from workshop.runtimes.kubernetes.teardown import Teardown, holds
 from workshop.runtimes.kubernetes.usage import UsageReader
@@ -52,6 +53,9 @@ class KubernetesRuntime:
         self._client = client or ClusterClient(context=context, kubeconfig=kubeconfig)
         self._rooms = Rooms(self._client, namespace=namespace)
         self._usage = UsageReader(self._client)
+        self._live: dict[str, LivePicture] = {}
+        self._lists: dict[str, Shared[tuple[SeatRecord, ...]]] = {}
+        self._creations: dict[tuple[str, int], Creations] = {}
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, str], *, state_dir: Path | None = None) -> KubernetesRuntime:
@@ -96,13 +100,28 @@ class KubernetesRuntime:
         return room
 
     async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
+        key = f"{classroom.uid}/{self.place(classroom).namespace}"
+        if key not in self._lists:
+            self._lists[key] = Shared(lambda: self._list_seats(classroom))
+        return await self._lists[key].get()
+
+    async def _list_seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         roster, pods = await asyncio.gather(self._roster(classroom).read(), self._pods(classroom))
         return tuple(record_of(number, generation, pods.get(number)) for number, generation in sorted(roster.items()))
 
     async def create(
         self, classroom: Classroom, number: int, command: SeatCommand, *, generation: int = 1
     ) -> SeatRecord:
-        return (await self.create_all(classroom, {number: command}, generation=generation))[number]
+        # Many seats made one by one at the same time become one call; what it needs of the room is in the key.
+        key = (f"{classroom.uid}/{classroom.option('namespace')}/{classroom.spec_hash}", generation)
+        if key not in self._creations:
+            self._creations[key] = Creations(
+                lambda commands: self.create_all(classroom, commands, generation=generation)
+            )
+        record = await self._creations[key].create(number, command)
+        if record is None:
+            raise SeatFailed(f"Seat {seat_name(number)} was removed while it was made.", hint="Run it again.")
+        return record
 
     async def create_all(
         self, classroom: Classroom, commands: Mapping[int, SeatCommand], *, generation: int = 1
@@ -129,14 +148,14 @@ class KubernetesRuntime:
         return {number: records[number] for number in commands if number in records}
 
     async def probe(self, classroom: Classroom, record: SeatRecord, command: SeatCommand) -> bool:
-        if record.state not in (SeatState.STARTING, SeatState.READY) or not record.object_id:
+        place = self._pod(classroom, record.number)
+        key = f"{classroom.uid}/{place.namespace}"
+        live = self._live.setdefault(key, LivePicture(self._client, classroom, place.namespace))
+        now = await live.record(record.number)
+        if now is None or not now.endpoint or now.state not in (SeatState.STARTING, SeatState.READY):
             return False
         if (await self._client.access()).inside:
-            return await answers(record.endpoint, command.ready_path, command.token)
-        place = self._pod(classroom, record.number)
-        pod = await self._client.get(f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}")
-        if pod is None or not pod_ready(pod):
-            return False
+            return await answers(now.endpoint, command.ready_path, command.token)
         return await answers_through_cluster(self._client, place, command.port, command.ready_path, command.token)
 
     async def restart(self, classroom: Classroom, number: int) -> SeatRecord:
@@ -272,6 +291,7 @@ class KubernetesRuntime:
         )  # fmt: skip
 
     async def aclose(self) -> None:
+        await asyncio.gather(*(picture.aclose() for picture in self._live.values()))
         await self._client.aclose()
 
     # Parts of the above

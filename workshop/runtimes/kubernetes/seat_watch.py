@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import Any
 
@@ -120,7 +120,7 @@ def _why_not_made(message: str) -> str:
 
 async def watch_seats(
     client: ClusterClient, classroom: Classroom, namespace: str, *, target: str = ""
-) -> AsyncIterator[RuntimeEvent]:
+) -> AsyncGenerator[RuntimeEvent, None]:
     """`SeatsListed` first, then every change, for ever.
 
     Raises:
