@@ -22,9 +22,7 @@ class Engine:
         """What all seats of the class share: its network, or its folder."""
         if self.runtime == "docker":
             return _docker("network", "ls", "-q", "--filter", f"label={LABEL}={name}")
-        return sorted(
-            str(path) for path in self._root.glob("*/classroom.json") if f'"name":"{name}"' in path.read_text()
-        )
+        return sorted(str(path) for path in self._root.glob("*/classroom.json") if name in path.read_text())
 
     def seats(self, name: str) -> list[str]:
         """Containers of seats, running or not; or the processes of seats."""
