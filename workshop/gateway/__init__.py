@@ -1,0 +1,1 @@
+"""The one door for students: join page, codes, reverse proxy, seat page. One process for each classroom."""

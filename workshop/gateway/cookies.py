@@ -1,0 +1,122 @@
+"""Signed cookies: one that knows a browser again, and one for each seat it may enter.
+
+The seat's cookie is sent to the seat's path alone, the browser's to the join pages alone. Both carry the classroom's
+uid in their names, because cookies do not tell ports apart and two classrooms may live on one address.
+Keys derive from the classroom's secret: a gateway that is started anew knows its cookies again, and they die with
+the class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from http.cookies import Morsel, SimpleCookie
+
+from aiohttp import web
+
+from workshop.model.classroom import Classroom
+from workshop.model.code import derive_secret
+
+PREFIX = "workshop-"
+"""Cookies of this name are ours; seats never see them and cannot set them."""
+JOIN_PATHS = ("/join", "/s")
+LIFETIME = 30 * 86400
+_BROWSER = re.compile(r"[A-Za-z0-9_-]{22}")
+_KNOWN_AT_MOST = 4096
+
+
+class Cookies:
+    """Makes and reads the cookies of one classroom."""
+
+    def __init__(self, classroom: Classroom) -> None:
+        self._classroom = classroom
+        self._key = bytes.fromhex(derive_secret(classroom.key, "cookies"))
+        self.seat_name = f"{PREFIX}seat-{classroom.uid}"
+        self.browser_name = f"{PREFIX}browser-{classroom.uid}"
+        self._known: dict[tuple[int, str], str] = {}
+
+    def new_browser(self) -> str:
+        """A random id for a browser that has none: 128 bits."""
+        return secrets.token_urlsafe(16)
+
+    def browser_of(self, request: web.BaseRequest) -> str | None:
+        """The id that the browser brought back, if it is one of ours."""
+        value = ours(request).get(self.browser_name, "")
+        browser, _, signature = value.partition(".")
+        if _BROWSER.fullmatch(browser) and self._fits(signature, "browser", browser):
+            return browser
+        return None
+
+    def seat_browser(self, value: str, number: int) -> str | None:
+        """Whose cookie for seat `number` this is; None if it opens another seat or none."""
+        known = self._known.get((number, value))
+        if known is not None:
+            return known
+        browser, _, signature = value.partition(".")
+        if not _BROWSER.fullmatch(browser) or not self._fits(signature, "seat", str(number), browser):
+            return None
+        if len(self._known) >= _KNOWN_AT_MOST:
+            self._known.clear()
+        self._known[number, value] = browser
+        return browser
+
+    def remember_browser(self, response: web.StreamResponse, browser: str, *, secure: bool) -> None:
+        value = f"{browser}.{self.sign('browser', browser)}"
+        for path in JOIN_PATHS:
+            _set(response, self.browser_name, value, path, secure=secure)
+
+    def admit(self, response: web.StreamResponse, number: int, browser: str, *, secure: bool) -> None:
+        """Let this browser into the seat."""
+        value = f"{browser}.{self.sign('seat', str(number), browser)}"
+        _set(response, self.seat_name, value, self._classroom.seat_path(number), secure=secure)
+
+    def sign(self, *parts: str) -> str:
+        """A signature over what it is for and whom it belongs to: 256 bits."""
+        digest = hmac.digest(self._key, "\0".join(parts).encode(), hashlib.sha256)
+        return urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+    def _fits(self, signature: str, *parts: str) -> bool:
+        return hmac.compare_digest(signature.encode(), self.sign(*parts).encode())
+
+    def form_token(self, browser: str) -> str:
+        """Proves that a form was made for this browser."""
+        return self.sign("form", browser)
+
+    def is_form_token(self, token: str, browser: str) -> bool:
+        return self._fits(token, "form", browser)
+
+
+def _set(response: web.StreamResponse, name: str, value: str, path: str, *, secure: bool) -> None:
+    """Add a `Set-Cookie` line; unlike `set_cookie` it keeps two cookies of one name with different paths apart."""
+    cookie: SimpleCookie = SimpleCookie()
+    cookie[name] = value
+    morsel: Morsel[str] = cookie[name]
+    morsel["path"], morsel["max-age"], morsel["samesite"] = path, LIFETIME, "Lax"
+    morsel["httponly"] = True
+    if secure:
+        morsel["secure"] = True
+    response.headers.add("Set-Cookie", morsel.OutputString())
+
+
+def ours(request: web.BaseRequest) -> dict[str, str]:
+    """Our cookies of a request, read without the cost of a full parse."""
+    return split(request.headers.getall("Cookie", ()))[0]
+
+
+def split(lines: Iterable[str]) -> tuple[dict[str, str], str]:
+    """Our cookies by name (of two with one name the first, which has the longer path), and the rest as one line."""
+    mine: dict[str, str] = {}
+    others = []
+    for line in lines:
+        for pair in line.split(";"):
+            pair = pair.strip()
+            if pair.startswith(PREFIX):
+                name, _, value = pair.partition("=")
+                mine.setdefault(name, value)
+            elif pair:
+                others.append(pair)
+    return mine, "; ".join(others)

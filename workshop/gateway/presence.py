@@ -1,0 +1,49 @@
+"""Who is here: the browsers that hold connections to each seat open at this moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class Presence:
+    """Counts connections by seat and browser. A browser is present while it has at least one."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Counter[str]] = {}
+        self._dirty: set[int] = set()
+        self._stirred = asyncio.Event()
+
+    @contextmanager
+    def here(self, number: int, browser: str) -> Iterator[None]:
+        """Hold one connection of this browser for as long as the block runs."""
+        seat = self._open.setdefault(number, Counter())
+        seat[browser] += 1
+        if seat[browser] == 1:
+            self._stir(number)
+        try:
+            yield
+        finally:
+            seat[browser] -= 1
+            if not seat[browser]:
+                del seat[browser]
+                self._stir(number)
+            if not seat:
+                self._open.pop(number, None)
+
+    def browsers(self, number: int) -> int:
+        """How many different browsers are at the seat now."""
+        return len(self._open.get(number, ()))
+
+    def _stir(self, number: int) -> None:
+        self._dirty.add(number)
+        self._stirred.set()
+
+    async def stirred(self) -> frozenset[int]:
+        """Wait until a browser came or went; the seats where one did."""
+        await self._stirred.wait()
+        self._stirred.clear()
+        changed, self._dirty = frozenset(self._dirty), set()
+        return changed

@@ -1,0 +1,140 @@
+"""Takes the pulse of every seat without disturbing it.
+
+Only `/api/status`, and requests with `no_track_activity=1`, leave a Jupyter server's `last_activity` alone (measured);
+code-server's `/healthz` does the same there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+
+from workshop.gateway.presence import Presence
+from workshop.model.classroom import Classroom, Ui
+from workshop.model.events import PulseTaken
+from workshop.model.seat import Pulse
+from workshop.ports.room import ReportFact, RoomView, Upstream
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 5.0
+TIMEOUT = 4.0
+AT_ONCE = 16
+LARGEST_ANSWER = 2 * 1024**2
+Sweep = Callable[[Iterable[int]], Awaitable[None]]
+GONE = (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError)
+"""What a seat that does not answer, or answers nonsense, ends in."""
+
+
+async def run_pulses(
+    room: RoomView,
+    presence: Presence,
+    report: ReportFact,
+    *,
+    interval: float = INTERVAL,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> None:
+    """Read every ready seat each `interval` seconds, and at once where a browser came or went; until cancelled."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=AT_ONCE, keepalive_timeout=interval * 3),
+        timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+        cookie_jar=aiohttp.DummyCookieJar(),
+    ) as session:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def read(number: int) -> None:
+            upstream = room.upstream(number)
+            if upstream is None or not upstream.ready:
+                return
+            async with gate:
+                pulse = await take_pulse(session, room.classroom, number, upstream, browsers=presence.browsers(number))
+            report(PulseTaken(pulse, now()))
+
+        async def sweep(numbers: Iterable[int]) -> None:
+            await asyncio.gather(*(read(number) for number in numbers))
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_sweep_regularly(room, sweep, interval))
+            group.create_task(_sweep_on_arrival(presence, sweep))
+
+
+async def _sweep_regularly(room: RoomView, sweep: Sweep, interval: float) -> None:
+    while True:
+        await sweep(seat.number for seat in room.snapshot().seats)
+        await asyncio.sleep(interval)
+
+
+async def _sweep_on_arrival(presence: Presence, sweep: Sweep) -> None:
+    while True:
+        await sweep(await presence.stirred())
+        await asyncio.sleep(0.5)
+
+
+async def take_pulse(
+    session: aiohttp.ClientSession, classroom: Classroom, number: int, upstream: Upstream, *, browsers: int
+) -> Pulse:
+    """One reading of one seat. Never raises for a seat that does not answer."""
+    read = _read_code_server if classroom.ui is Ui.VSCODE else _read_jupyter
+    base = upstream.endpoint + ("/" if upstream.strips_prefix else classroom.seat_path(number))
+    headers = {"Authorization": f"token {upstream.token}"} if upstream.token else {}
+    try:
+        found = await read(session, base, headers)
+    except GONE as error:
+        return Pulse(number, reachable=False, browsers=browsers, detail=f"does not answer ({type(error).__name__})")
+    return Pulse(number, reachable=True, browsers=browsers, **found)
+
+
+async def _read_jupyter(session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> dict[str, Any]:
+    status = await _json(session, f"{base}api/status", headers)
+    found: dict[str, Any] = {
+        "kernels": int(status["kernels"]),
+        "connections": int(status["connections"]),
+        "last_activity": _moment(status.get("last_activity")),
+    }
+    if not found["kernels"]:
+        return found
+    sessions = await _json(session, f"{base}api/sessions?no_track_activity=1", headers)
+    kernels = [entry["kernel"] for entry in sessions]
+    if len(kernels) < found["kernels"]:  # some run without a notebook
+        kernels = await _json(session, f"{base}api/kernels?no_track_activity=1", headers)
+    found["busy"] = sum(kernel["execution_state"] == "busy" for kernel in kernels)
+    found["notebook"] = _latest_notebook(sessions)
+    return found
+
+
+def _latest_notebook(sessions: list[dict[str, Any]]) -> str:
+    """The path of the notebook whose kernel did something last."""
+    notebooks = [entry for entry in sessions if entry.get("type") == "notebook"]
+    latest = max(notebooks, key=lambda entry: str(entry["kernel"].get("last_activity", "")), default=None)
+    return str(latest["path"])[:200] if latest else ""
+
+
+async def _read_code_server(session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> dict[str, Any]:
+    health = await _json(session, f"{base}healthz", headers)
+    beat = float(health.get("lastHeartbeat") or 0) / 1000
+    return {"last_activity": datetime.fromtimestamp(beat, UTC) if beat > 0 else None}
+
+
+async def _json(session: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> Any:
+    async with session.get(url, headers=headers, allow_redirects=False) as answer:
+        if answer.status != 200:
+            raise ValueError(f"status {answer.status}")
+        body = bytearray()
+        async for chunk in answer.content.iter_any():
+            body += chunk
+            if len(body) > LARGEST_ANSWER:
+                raise ValueError("too long")
+        return json.loads(body)
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str) or not text:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
