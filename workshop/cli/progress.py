@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 from collections import Counter
@@ -15,6 +16,8 @@ from workshop.model.seat import SeatState, seat_name
 
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 REDRAW_EVERY = 0.12
+_HALFWAY = re.compile(r"\b\d?\d% \(\d+/\d+\)")
+"""Lines that a program meant to overwrite: `Counting objects:  25% (1/4)`."""
 
 
 class Progress:
@@ -93,7 +96,8 @@ class Progress:
         if self._quiet:
             return
         if self._verbose or not self._lively:
-            self._diagnostics.line(f"    {text}", dim=True)
+            if not _HALFWAY.search(text):
+                self._diagnostics.line(f"    {text}", dim=True)
         elif text.strip():
             self._last_line = text.strip()
 
@@ -105,7 +109,7 @@ class Progress:
         if state is SeatState.FAILED:
             self._diagnostics.line(f"seat {seat_name(number)} failed: {detail}", fg="red")
         elif state is SeatState.READY and not self._lively:
-            self._diagnostics.line(f"seat {seat_name(number)} ready, {self._counted()}")
+            self._diagnostics.line(f"seat {seat_name(number)} ready{self._count_of_known_total()}")
 
     def _removed_object(self, kind: str, name: str) -> None:
         self._removed[kind] += 1
@@ -116,6 +120,9 @@ class Progress:
         """`3 of 10 ready`."""
         ready = sum(state is SeatState.READY for state in self._seats.values())
         return f"{ready} of {max(self._seats_total, len(self._seats))} ready"
+
+    def _count_of_known_total(self) -> str:
+        return f", {self._counted()}" if self._seats_total else ""
 
     def _tick(self) -> None:
         while not self._ended.wait(REDRAW_EVERY):

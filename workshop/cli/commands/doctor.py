@@ -18,6 +18,6 @@ def doctor_command(session: Session) -> int:
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
         session.output.text(f"{'ok     ' if finding.ok else 'missing'}  {finding.name:<{width}}  {finding.text}")
-        if finding.hint:
+        if finding.hint and not finding.ok:
             session.output.text(f"{'':<{width + 11}}{finding.hint}")
     return ExitCode.DONE if all(finding.ok for finding in findings) else ExitCode.FAILED
