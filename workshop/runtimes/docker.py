@@ -112,7 +112,7 @@ class DockerRuntime:
                 return False
             return True
 
-        return await self._engine.ask(look)
+        return bool(reference) and await self._engine.ask(look)
 
     async def classrooms(self) -> tuple[Classroom, ...]:
         return await self._engine.ask(_find_classrooms)

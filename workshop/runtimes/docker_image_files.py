@@ -28,7 +28,8 @@ async def read_image(engine: DockerEngine, classroom: Classroom) -> AsyncGenerat
 
     def make(client: docker.DockerClient) -> tuple[str, SeatImage]:
         image = inspect_image(client, classroom)
-        made = client.api.create_container_from_config(
+        api: Any = client.api
+        made = api.create_container_from_config(
             {
                 "Image": image.id,
                 "Cmd": ["true"],

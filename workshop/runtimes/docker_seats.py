@@ -168,7 +168,9 @@ def _started(client: docker.DockerClient, classroom: Classroom, number: int, con
     api = client.api
     try:
         state = api.inspect_container(container)["State"]
-        if state["Status"] not in ("running", "restarting", "paused"):
+        if state["Status"] == "restarting":
+            api.restart(container, timeout=0)  # at once, not when the engine's growing pause between tries is over
+        elif state["Status"] not in ("running", "paused"):
             api.start(container)
         return record_of(api.inspect_container(container))
     except NotFound as error:

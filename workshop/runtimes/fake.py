@@ -385,6 +385,7 @@ class FakeRuntime:
                 if name in ("", "."):
                     continue
                 name = name if clean == "." else f"{clean}/{name}"
+                member.pax_headers = {}  # they would bring the old name back
                 seat.files[name] = member
                 file = stream.extractfile(member) if member.isreg() else None
                 seat.contents[name] = file.read() if file is not None else b""

@@ -198,7 +198,7 @@ def unfinished(root: Path) -> list[Path]:
 
 
 def write_whole(file: Path, text: str) -> None:
-    """Write a private file so that whoever reads it sees the old text or the new one, even if we are killed meanwhile."""
+    """Write a private file whose readers see the old text or the new one, even if we are killed meanwhile."""
     fresh = file.with_name(f".{file.name}-{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
