@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from fnmatch import fnmatchcase
+from fnmatch import translate
 
 JUNK = (
     "*/.ipynb_checkpoints/*", "*/__pycache__/*", "*.pyc", "*/.virtual_documents/*", "*/.~*.ipynb", "*/.nfs*",
@@ -25,6 +25,7 @@ JUNK = (
 )  # fmt: skip
 """Caches and traces of programs, by pattern on the path with a slash before it: nobody's work."""
 
+_IS_JUNK = re.compile("|".join(translate(pattern) for pattern in JUNK)).match
 _UPDATED = re.compile(r"\.updated-\d{4}(?:-\d+)?$")
 
 
@@ -72,8 +73,7 @@ class Change:
 
 def is_junk(path: str) -> bool:
     """Whether a path is a cache or a program's trace. Folders are meant with a slash at their end."""
-    rooted = f"/{path}"
-    return any(fnmatchcase(rooted, pattern) for pattern in JUNK)
+    return _IS_JUNK(f"/{path}") is not None
 
 
 def compare(baseline: FileList, found: FileList, *, everything: bool = False) -> tuple[Change, ...]:

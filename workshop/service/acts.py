@@ -138,6 +138,7 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
     match verb:
         case "free":
             wiring.store.free(uid, number)
+            wiring.store.record(uid, "free", "given to the next", seat=number)
         case "label":
             wiring.store.note(uid, number, label=str(arguments["text"])[:60])
         case "help-done":

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from time import monotonic
 
 from workshop.errors import PartlyDone, RuntimeUnreachable, UnknownClassroom, WorkshopError
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
-from workshop.model.seat import Seat, seat_name
+from workshop.model.seat import seat_name
 from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
 from workshop.service import rooms, watching
-from workshop.service.archive import collect_seats
+from workshop.service.collecting import collect_seats, uncollected, used_seats
 from workshop.service.opening import alone
 from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
@@ -21,32 +20,16 @@ from workshop.service.wiring import Wiring
 async def teardown_plan(wiring: Wiring, name: str) -> TeardownPlan:
     room = await rooms.find(wiring, name)
     picture = await watching.status(wiring, name)
-    collected = last_collected(wiring, room.classroom.uid)
-    claimed = tuple(seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None)
-    uncollected = tuple(
-        seat.number
-        for seat in picture.seats
-        if seat.number in claimed and _changed_since(seat, collected.get(seat.number))
-    )
+    there = {seat.number for seat in picture.seats}
+    used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
+    claimed = tuple(sorted(used | set(used_seats(wiring, room, there))))
+    work = await uncollected(wiring, room, claimed)
     objects = [("gateway", room.classroom.join_url())] if picture.gateway else []
     objects += [("seat", f"{seat.name}  {seat.state.value}") for seat in picture.seats]
     objects += [("room", f"{room.classroom.runtime}: what the seats share")]
-    return TeardownPlan(room.classroom, tuple(objects), claimed, uncollected)
-
-
-def _changed_since(seat: Seat, collected: datetime | None) -> bool:
-    """Whether a seat was used after its work was collected; in doubt it was."""
-    used = seat.last_active or seat.first_seen
-    return collected is None or used is None or used > collected
-
-
-def last_collected(wiring: Wiring, uid: str) -> dict[int, datetime]:
-    """When each seat's work was collected last, by number."""
-    found: dict[int, datetime] = {}
-    for at, kind, _text, seat in wiring.store.history(uid, limit=100_000):
-        if kind == "collected" and seat is not None:
-            found[seat] = max(at, found.get(seat, at))
-    return found
+    return TeardownPlan(
+        room.classroom, tuple(objects), claimed, work.changed, tuple(number for number, _ in work.unsure)
+    )
 
 
 async def down(
@@ -74,10 +57,14 @@ async def down(
         raise
     async with alone(wiring, name):
         collected = await _collect_first(wiring, room, name, collect_to, discard=discard, report=report)
-        wiring.store.set_room_state(room.classroom.uid, closing=True)
         report(StepStarted("gateway", "Closing the door"))
         stopped = False if from_gateway else await wiring.doors.stop(room.classroom)
         report(StepFinished("gateway", "The door is closed"))
+        if collected is not None and stopped:
+            # what was saved while the others were collected: most seats are only compared
+            closed = " The door is closed; `workshop up` opens it again."
+            await _collect_all(wiring, room, collected, report=report, door=closed)
+        wiring.store.set_room_state(room.classroom.uid, closing=True)
         report(StepStarted("seats", f"Removing everything of {name}"))
         removal = await room.runtime.close(room.classroom)
         if stopped:
@@ -109,25 +96,54 @@ async def _collect_first(
 ) -> Path | None:
     if discard or wiring.store.room_state(room.classroom.uid).closing:
         return None
+    if folder is not None:
+        await _collect_all(wiring, room, folder, report=report)
+        return folder
     plan = await teardown_plan(wiring, name)
-    if folder is None:
-        if plan.uncollected:
-            seats = ", ".join(seat_name(number) for number in plan.uncollected)
-            raise PartlyDone(
-                f"Nothing was removed: {len(plan.uncollected)} seats have work that was not collected: {seats}.",
-                hint="Add `--collect FOLDER` to keep it, or `--discard` to lose it.",
-            )
-        return None
-    if plan.claimed:
-        results = await collect_seats(wiring, room, plan.claimed, folder, report=report)
-        failed = [result for result in results if result.error]
-        if failed:
-            raise PartlyDone(
-                f"Nothing was removed: the work of {len(failed)} seats could not be collected.",
-                hint=f"The others are in {folder}. Mend the cause and run it again, or add `--discard`.",
-                details=tuple(f"{seat_name(result.number)}  {result.error}" for result in failed),
-            )
-    return folder
+    if plan.uncollected or plan.unsure:
+        raise PartlyDone(
+            f"Nothing was removed: {_refusal(plan)}.",
+            hint="Add `--collect FOLDER` to keep it, or `--discard` to lose it.",
+        )
+    return None
+
+
+def _refusal(plan: TeardownPlan) -> str:
+    def named(numbers: tuple[int, ...]) -> str:
+        return ", ".join(seat_name(number) for number in numbers)
+
+    def seats(numbers: tuple[int, ...]) -> str:
+        return "1 seat" if len(numbers) == 1 else f"{len(numbers)} seats"
+
+    reasons = []
+    if plan.uncollected:
+        verb = "has" if len(plan.uncollected) == 1 else "have"
+        reasons.append(f"{seats(plan.uncollected)} {verb} work that was not collected: {named(plan.uncollected)}")
+    if plan.unsure:
+        reasons.append(f"{seats(plan.unsure)} cannot be asked: {named(plan.unsure)}")
+    return "; ".join(reasons)
+
+
+async def _collect_all(wiring: Wiring, room: rooms.FoundRoom, folder: Path, *, report: Report, door: str = "") -> None:
+    """Collect every seat that was used.
+
+    Args:
+        door: what has already happened to the gateway, for the message.
+
+    Raises:
+        PartlyDone: a seat could not be collected; no seat was touched.
+    """
+    there = {record.number for record in await room.runtime.seats(room.classroom)}
+    picture = await watching.status(wiring, room.classroom.name)
+    used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
+    numbers = sorted((used & there) | set(used_seats(wiring, room, there)))
+    failed = (await collect_seats(wiring, room, numbers, folder, report=report)).failed
+    if failed:
+        raise PartlyDone(
+            f"No seat was removed: the work of {len(failed)} of {len(numbers)} seats could not be collected.{door}",
+            hint=f"The others are in {folder}. Mend the cause and run it again, or add `--discard`.",
+            details=tuple(f"{seat_name(result.number)}  {result.error}" for result in failed),
+        )
 
 
 async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSummary, ...]:

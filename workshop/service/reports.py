@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from workshop.model.amounts import format_size
 from workshop.model.classroom import Classroom
 from workshop.model.definition import WorkshopDefinition
 from workshop.model.image import Detected, Image, Source
@@ -130,6 +131,53 @@ class TeardownPlan:
     """Claimed seats whose work has not been collected since it last changed."""
     unsure: tuple[int, ...] = ()
     """Claimed seats that cannot be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectedSeat:
+    """What was collected of one seat."""
+
+    number: int
+    file: Path | None
+    size_bytes: int = 0
+    new: int = 0
+    changed: int = 0
+    deleted: int = 0
+    not_taken: tuple[str, ...] = ()
+    """Paths with the reason, a sentence each."""
+    unchanged: bool = False
+    """The archive of an earlier run is whole and still true: nothing was read again."""
+    error: str = ""
+
+    @property
+    def sentence(self) -> str:
+        if self.error:
+            return self.error
+        counts = [f"{n} {word}" for n, word in ((self.new, "new"), (self.changed, "changed")) if n]
+        what = ", ".join(counts) or "nothing was changed"
+        again = ", collected before" if self.unchanged else ""
+        missing = f"; {len(self.not_taken)} not taken" if self.not_taken else ""
+        return f"{what}, {format_size(self.size_bytes)}{again}{missing}"
+
+
+@dataclass(frozen=True, slots=True)
+class CollectReport:
+    classroom: str
+    folder: Path
+    seats: tuple[CollectedSeat, ...]
+
+    @property
+    def failed(self) -> tuple[CollectedSeat, ...]:
+        return tuple(seat for seat in self.seats if seat.error)
+
+
+@dataclass(frozen=True, slots=True)
+class UncollectedWork:
+    """Seats that hold work which no collection has."""
+
+    changed: tuple[int, ...] = ()
+    unsure: tuple[tuple[int, str], ...] = ()
+    """Seats that cannot be read, with the reason."""
 
 
 @dataclass(frozen=True, slots=True)

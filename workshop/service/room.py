@@ -137,6 +137,7 @@ class Room:
             case "free":
                 number = self._number(arguments)
                 self._store.free(uid, number)
+                self._store.record(uid, "free", "given to the next", seat=number)
                 self.report(events.SeatFreed(number))
             case "label":
                 number = self._number(arguments)

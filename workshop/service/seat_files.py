@@ -1,0 +1,123 @@
+"""What files a seat has: asked inside the seat where that is possible, read through its runtime where it is not."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workshop.core.changes import JUNK, FileFact, Kind, is_junk
+from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
+from workshop.model.seat import SeatRecord, SeatState, seat_name
+from workshop.service import inside
+from workshop.service.rooms import FoundRoom
+from workshop.service.tar_files import facts_of, in_thread, link_fact
+
+log = logging.getLogger(__name__)
+
+RUNNING = (SeatState.STARTING, SeatState.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of a seat at one moment."""
+
+    files: dict[str, FileFact] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    """Paths that could not be read, and why."""
+
+
+@cache
+def _script() -> str:
+    return Path(inside.__file__).read_text("utf-8")
+
+
+async def ask(room: FoundRoom, number: int, order: Mapping[str, Any], *, timeout: float = 60) -> dict[str, Any] | None:
+    """Have `service.inside` do something in a running seat; None when nobody there can answer.
+
+    A seat may have no Python, no process to spare, or no memory; each is a reason to read its files another way.
+
+    Raises:
+        RuntimeUnreachable: the engine does not answer.
+    """
+    argv = ("python3", "-I", "-S", "-c", _script(), json.dumps(order))
+    try:
+        result = await room.runtime.run(room.classroom, number, argv, timeout=timeout)
+    except RuntimeUnreachable:
+        raise
+    except (WorkshopError, TimeoutError) as error:
+        log.info("seat %s cannot be asked: %s", seat_name(number), error)
+        return None
+    if result.exit_code == 0:
+        try:
+            answer = json.loads(result.stdout)
+        except ValueError:
+            answer = None
+        if isinstance(answer, dict):
+            return answer
+    log.info("seat %s cannot be asked: exit code %s, %s", seat_name(number), result.exit_code, result.stderr[-300:])
+    return None
+
+
+async def quick_listing(
+    room: FoundRoom, record: SeatRecord, *, everything: bool = False, wanted: Collection[str] | None = None
+) -> Listing | None:
+    """The listing as the seat itself gives it; None when it cannot.
+
+    Args:
+        everything: caches and traces of programs too.
+        wanted: these paths alone, and what stands beside them as an update.
+    """
+    if record.state not in RUNNING:
+        return None
+    order: dict[str, Any] = {"do": "list", "junk": () if everything else JUNK}
+    if wanted is not None:
+        order["wanted"] = sorted(wanted)
+    answer = await ask(room, record.number, order, timeout=120)
+    if answer is None:
+        return None
+    files = {path: FileFact(Kind.FILE, int(size), str(digest)) for path, (size, digest) in answer["files"].items()}
+    files |= {path: link_fact(str(target)) for path, target in answer["links"].items()}
+    return Listing(files, {path: str(reason) for path, reason in answer["errors"].items()})
+
+
+async def listing(room: FoundRoom, record: SeatRecord, *, everything: bool = False) -> Listing:
+    """All files of a seat, running or not.
+
+    Raises:
+        SeatFailed: its files cannot be read.
+    """
+    quick = await quick_listing(room, record, everything=everything)
+    if quick is not None and not quick.errors:
+        return quick
+    return await streamed_listing(room, record.number, everything=everything)
+
+
+async def streamed_listing(room: FoundRoom, number: int, *, everything: bool = False) -> Listing:
+    """The same by reading every file through the runtime: slower, and possible in a seat that is broken.
+
+    Raises:
+        SeatFailed: its files cannot be read.
+    """
+    files, odd = await in_thread(room.runtime.read_files(room.classroom, number, "."), facts_of)
+    if everything:
+        return Listing(files, odd)
+    return Listing(
+        {path: fact for path, fact in files.items() if not is_junk(path)},
+        {path: reason for path, reason in odd.items() if not is_junk(path)},
+    )
+
+
+async def record_of(room: FoundRoom, number: int) -> SeatRecord:
+    """
+    Raises:
+        SeatFailed: there is no such seat.
+    """
+    for record in await room.runtime.seats(room.classroom):
+        if record.number == number:
+            return record
+    raise SeatFailed(f"Classroom {room.classroom.name} has no seat {seat_name(number)}.")
