@@ -1,0 +1,304 @@
+"""What opening and closing a class costs, beside what anybody would do by hand. Prints a table.
+
+    python benchmarks/opening.py [--seats 10] [--rounds 3] [--base IMAGE] [--ca-bundle FILE]
+
+Needs a Docker engine. Each round opens and closes a class in three ways, one after the other, on the same machine:
+
+- `workshop up`, as a process of its own, from its call on;
+- a shell's loop of `docker run -d` from the same image, with the same command in each seat;
+- the same loop from an image with nothing but `pip install jupyterlab`, started as its documentation says.
+
+A seat is ready when it answers HTTP 200; all are asked in the same way and at the same pace. Medians of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+
+import aiohttp
+
+from workshop.core.launch import seat_command
+from workshop.model.classroom import Classroom, Door, new_key, new_uid
+from workshop.service.wiring import utc_now
+
+PREFIX = "workshop-bench"
+NOTEBOOK = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}\n'
+STOCK_COMMAND = (
+    "jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", "--IdentityProvider.token=secret",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Opening:
+    """When seats were ready, in seconds since the beginning."""
+
+    first: float
+    mean: float
+    all: float
+
+    @classmethod
+    def of(cls, moments: Sequence[float]) -> Opening:
+        return cls(min(moments), statistics.mean(moments), max(moments))
+
+
+@dataclass
+class Measured:
+    """Every round of one way."""
+
+    openings: list[Opening] = field(default_factory=list)
+    closings: list[float] = field(default_factory=list)
+
+    def median(self, look: Callable[[Opening], float]) -> float:
+        return statistics.median(look(opening) for opening in self.openings)
+
+    @property
+    def closing(self) -> float:
+        return statistics.median(self.closings)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A row: ours beside the other's, and how much less it is to be."""
+
+    name: str
+    ours: float
+    other: float
+    at_most: float
+
+    def line(self) -> str:
+        ratio = self.ours / self.other
+        verdict = "reached" if ratio <= self.at_most else "MISSED"
+        return f"{self.name:<46} {self.ours:>8.2f} {self.other:>8.2f} {ratio:>7.2f} {self.at_most:>7.2f}  {verdict}"
+
+
+class Bench:
+    """The repository, images and folders of one run. Everything it makes is removed by `close`."""
+
+    def __init__(self, seats: int, base: str, ca_bundle: str) -> None:
+        self.seats = seats
+        self.folder = Path(tempfile.mkdtemp(prefix="wb-"))
+        self.repository = self.folder / "repository"
+        self.stock = f"{PREFIX}/stock:{os.getpid()}"
+        self.name = f"bench-{os.getpid()}"
+        self._base, self._ca_bundle = base, ca_bundle
+        self._environment = os.environ | {
+            "HOME": str(self.folder),
+            "WORKSHOP_STATE_DIR": str(self.folder / "state"),
+            "WORKSHOP_CACHE_DIR": str(self.folder / "cache"),
+            "WORKSHOP_ADDRESS": "127.0.0.1",
+            "WORKSHOP_IMAGE_BASE": base,
+            "WORKSHOP_IMAGE_CA_BUNDLE": ca_bundle,
+        }
+
+    def prepare(self) -> None:
+        """Build both images, and the repository of ours."""
+        self.repository.mkdir()
+        (self.repository / "workshop.yaml").write_text(
+            f"title: {self.name}\nsource: .\nseats: {self.seats}\nspares: 0\nruntime: docker\n"
+            "limits:\n  memory: 512 MB\n"
+        )
+        (self.repository / "requirements.txt").write_text("")
+        (self.repository / "lesson.ipynb").write_text(NOTEBOOK)
+        run(["git", "init", "-q", str(self.repository)])
+        self.commit()
+        context = self.folder / "stock"
+        context.mkdir()
+        if self._ca_bundle:
+            shutil.copy(self._ca_bundle, context / "ca.crt")
+        else:
+            (context / "ca.crt").touch()
+        (context / "Dockerfile").write_text(
+            f"FROM {self._base}\nCOPY ca.crt /ca.crt\n"
+            "RUN python3 -m venv /opt/venv && if [ -s /ca.crt ]; then export PIP_CERT=/ca.crt; fi "
+            "&& /opt/venv/bin/pip install -q jupyterlab && useradd -m student\n"
+            "ENV PATH=/opt/venv/bin:$PATH\nUSER student\nWORKDIR /home/student\n"
+        )
+        run(["docker", "build", "-q", "-t", self.stock, str(context)])
+
+    def commit(self) -> None:
+        who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+        run(["git", "-C", str(self.repository), "add", "."])
+        run(["git", "-C", str(self.repository), *who, "commit", "-qm", "change"])
+
+    def workshop(self, *words: str) -> str:
+        """The output of a call that has to succeed."""
+        return run([sys.executable, "-m", "workshop", *words], env=self._environment)
+
+    def build(self) -> tuple[str, float]:
+        """The image's digest, and the seconds from call to end."""
+        began = perf_counter()
+        document = json.loads(self.workshop("build", str(self.repository), "--json"))
+        return document["digest"], perf_counter() - began
+
+    def open_ours(self) -> Opening:
+        """`workshop up`; its lines say when each seat was ready."""
+        began = perf_counter()
+        moments: list[float] = []
+        words = ["up", str(self.repository), "--name", self.name, "--yes"]
+        with subprocess.Popen(
+            [sys.executable, "-m", "workshop", *words], env=self._environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        ) as process:  # fmt: skip
+            assert process.stderr is not None
+            said = []
+            for line in process.stderr:
+                said.append(line)
+                if line.startswith("seat ") and " ready" in line:
+                    moments.append(perf_counter() - began)
+        if process.returncode or len(moments) != self.seats:
+            raise SystemExit(f"workshop up ended with {process.returncode}:\n{''.join(said)}")
+        return Opening.of(moments)
+
+    def close_ours(self) -> float:
+        began = perf_counter()
+        self.workshop("down", self.name, "--discard", "--yes")
+        return perf_counter() - began
+
+    def open_by_hand(
+        self, image: str, command: Callable[[int], tuple[str, ...]], path: Callable[[int], str]
+    ) -> Opening:
+        """A loop of `docker run -d`, and beside it the question to each seat whether it answers."""
+        return asyncio.run(self._open_by_hand(image, command, path))
+
+    async def _open_by_hand(
+        self, image: str, command: Callable[[int], tuple[str, ...]], path: Callable[[int], str]
+    ) -> Opening:
+        began = perf_counter()
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+            waits = []
+            for number in range(1, self.seats + 1):
+                name = f"{self.name}-{number}"
+                await asyncio.to_thread(run, ["docker", "run", "-d", "--name", name, image, *command(number)])
+                form = "{{.NetworkSettings.IPAddress}}"
+                address = (await asyncio.to_thread(run, ["docker", "inspect", "-f", form, name])).strip()
+                waits.append(group.create_task(_ready(http, f"http://{address}:8888{path(number)}", began)))
+        return Opening.of([wait.result() for wait in waits])
+
+    def close_by_hand(self) -> float:
+        """A loop of `docker rm -f`."""
+        began = perf_counter()
+        for number in range(1, self.seats + 1):
+            run(["docker", "rm", "-f", f"{self.name}-{number}"])
+        return perf_counter() - began
+
+    def close(self) -> None:
+        """Remove everything of this run."""
+        rooms = json.loads(self.workshop("list", "--json"))["classrooms"]
+        if self.name in {room["classroom"] for room in rooms}:
+            self.close_ours()
+        names = run(["docker", "ps", "-aq", "--filter", f"name=^{self.name}-"]).split()
+        if names:
+            run(["docker", "rm", "-f", *names])
+        images = {image["digest"] for image in json.loads(self.workshop("images", "--json"))["images"]
+                  if image["workshop"] == self.name}  # fmt: skip
+        for image in (*images, self.stock):
+            subprocess.run(["docker", "image", "rm", "-f", image], capture_output=True, check=False)
+        shutil.rmtree(self.folder)
+
+
+async def _ready(http: aiohttp.ClientSession, url: str, began: float) -> float:
+    """Seconds until the address answers 200, asked as often as `workshop` asks."""
+    pause = 0.05
+    while True:
+        with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # it starts
+            async with http.get(url, timeout=aiohttp.ClientTimeout(total=5)) as answer:
+                if answer.status == 200:
+                    return perf_counter() - began
+        await asyncio.sleep(pause)
+        pause = min(0.5, pause * 1.2)
+
+
+def run(argv: Sequence[str], env: dict[str, str] | None = None) -> str:
+    """The output of a program that has to succeed."""
+    result = subprocess.run(argv, capture_output=True, text=True, env=env, check=False)
+    if result.returncode:
+        raise SystemExit(f"{' '.join(argv)} ended with {result.returncode}:\n{result.stdout}{result.stderr}")
+    return result.stdout
+
+
+def by_hand_from_ours(image: str) -> tuple[Callable[[int], tuple[str, ...]], Callable[[int], str]]:
+    """The command and the ready path of a seat, as `workshop` would give them."""
+    room = Classroom(
+        name="bench", uid=new_uid(), key=new_key(), workshop="bench", runtime="docker", image=image, commit="", seats=1,
+        door=Door("127.0.0.1", 8080), created=utc_now(),
+    )  # fmt: skip
+
+    def command(number: int) -> tuple[str, ...]:
+        return seat_command(room, number).arguments("0.0.0.0", 8888)
+
+    return command, lambda number: f"{room.seat_path(number)}api"
+
+
+def help_milliseconds() -> float:
+    """Median of 15 calls of `workshop --help`."""
+    times = []
+    for _ in range(15):
+        began = perf_counter()
+        run([sys.executable, "-m", "workshop", "--help"])
+        times.append((perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def measure(bench: Bench, rounds: int) -> tuple[list[Goal], float]:
+    """Every row that compares, and the seconds of a rebuild after a commit that touches only a notebook."""
+    bench.prepare()
+    digest, _ = bench.build()
+    (bench.repository / "lesson.ipynb").write_text(NOTEBOOK.replace("{}", '{"touched": true}'))
+    bench.commit()
+    digest, rebuild = bench.build()
+    ours, loop, stock = Measured(), Measured(), Measured()
+    command, path = by_hand_from_ours(digest)
+    for number in range(rounds):
+        print(f"round {number + 1} of {rounds}", file=sys.stderr)
+        ours.openings.append(bench.open_ours())
+        ours.closings.append(bench.close_ours())
+        loop.openings.append(bench.open_by_hand(digest, command, path))
+        loop.closings.append(bench.close_by_hand())
+        stock.openings.append(bench.open_by_hand(bench.stock, lambda _: STOCK_COMMAND, lambda _: "/api"))
+        stock.closings.append(bench.close_by_hand())
+    rows = [
+        Goal("all ready, loop from our image", ours.median(lambda o: o.all), loop.median(lambda o: o.all), 0.95),
+        Goal("mean seat, loop from our image", ours.median(lambda o: o.mean), loop.median(lambda o: o.mean), 0.6),
+        Goal("first seat, loop from our image", ours.median(lambda o: o.first), loop.median(lambda o: o.first), 0.4),
+        Goal("all ready, loop from stock JupyterLab", ours.median(lambda o: o.all), stock.median(lambda o: o.all), 0.5),
+        Goal("teardown, loop of docker rm -f", ours.closing, loop.closing, 0.6),
+    ]
+    return rows, rebuild
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--seats", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--base", default=os.environ.get("WORKSHOP_IMAGE_BASE", "python:3.12-slim"))
+    parser.add_argument("--ca-bundle", default=os.environ.get("WORKSHOP_IMAGE_CA_BUNDLE", ""))
+    options = parser.parse_args()
+    bench = Bench(options.seats, options.base, options.ca_bundle)
+    try:
+        rows, rebuild = measure(bench, options.rounds)
+    finally:
+        bench.close()
+    print(f"{options.seats} seats, medians of {options.rounds} rounds, {os.cpu_count()} cores; seconds")
+    print(f"{'':<46} {'ours':>8} {'other':>8} {'ratio':>7} {'goal':>7}")
+    for row in rows:
+        print(row.line())
+    print(f"{'rebuild after a notebook only':<46} {rebuild:>8.2f} {'':>8} {'':>7} {'3 + copy':>7}")
+    print(f"{'workshop --help, milliseconds':<46} {help_milliseconds():>8.0f} {'':>8} {'':>7} {'200':>7}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
