@@ -17,7 +17,7 @@ from workshop.model.classroom import Classroom
 from workshop.model.events import SeatChanged
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState
 from workshop.ports.build import Report
-from workshop.ports.runtime import Runtime
+from workshop.ports.runtime import BatchRuntime, Runtime
 
 TRIES = 3
 PROBE_EVERY = 0.05
@@ -60,6 +60,8 @@ async def provision(
         RuntimeUnreachable: the engine was lost; what is there can be finished by the same call later.
     """
     began = monotonic()
+    if isinstance(runtime, BatchRuntime) and len(commands) > 1:
+        return await _all_at_once(runtime, classroom, commands, ready_timeout, generation, report)
     gate = asyncio.Semaphore(at_once)
     lost: list[RuntimeUnreachable] = []
 
@@ -83,6 +85,37 @@ async def provision(
     if lost:
         raise lost[0]
     return tuple(task.result() for task in tasks)
+
+
+async def _all_at_once(
+    runtime: Runtime,
+    classroom: Classroom,
+    commands: Mapping[int, SeatCommand],
+    ready_timeout: float,
+    generation: int,
+    report: Report,
+) -> tuple[Outcome, ...]:
+    """For a runtime that paces by itself: one call makes all, then each is waited for."""
+    assert isinstance(runtime, BatchRuntime)
+    began = monotonic()
+    for number in sorted(commands):
+        report(SeatChanged(SeatRecord(number, SeatState.CREATING, object_id="")))
+    records = await runtime.create_all(classroom, commands, generation=generation)
+
+    async def one(number: int, command: SeatCommand) -> Outcome:
+        try:
+            record = await wait_until_ready(
+                runtime, classroom, records[number], command, timeout=ready_timeout, report=report
+            )
+        except RuntimeUnreachable:
+            raise
+        except WorkshopError as error:
+            failed = SeatRecord(number, SeatState.FAILED, object_id="", detail=error.message)
+            report(SeatChanged(failed))
+            return Outcome(number, failed, error)
+        return Outcome(number, record, ready_after=monotonic() - began)
+
+    return tuple(await asyncio.gather(*(one(number, command) for number, command in sorted(commands.items()))))
 
 
 async def _with_tries(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from workshop.model.classroom import Classroom
 from workshop.model.events import RuntimeEvent
@@ -152,6 +152,21 @@ class Runtime(Protocol):
 
     async def aclose(self) -> None:
         """Give up connections and threads; touches no seat."""
+        ...
+
+
+@runtime_checkable
+class BatchRuntime(Protocol):
+    """A runtime that makes many seats in one go, pacing them itself."""
+
+    async def create_all(
+        self, classroom: Classroom, commands: Mapping[int, SeatCommand], *, generation: int = 1
+    ) -> dict[int, SeatRecord]:
+        """As `Runtime.create` for each of the numbers, with a constant number of calls.
+
+        Raises:
+            SeatFailed: none of them could be made.
+        """
         ...
 
 
