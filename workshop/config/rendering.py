@@ -54,10 +54,9 @@ def _wanted(part: BaseModel, name: str, value: Any, key: Key) -> bool:
 
 
 def _comment(part: BaseModel, name: str, key: Key, indent: str) -> list[str]:
-    value = getattr(part, name)
     text = type(part).model_fields[name].description
-    if isinstance(value, BaseModel):
-        text = type(value).__doc__
+    if key == ("source",):
+        text = "Where the notebooks come from."
     if not text:
         return []
     words, lines, line = text.split(), [], f"{indent}#"

@@ -60,6 +60,7 @@ class LimitsPart(_Part):
     memory: Size | None = None
     """Empty: 1 GB for Jupyter, 2 GB for VS Code and RStudio."""
     cpus: float = Field(default=1.0, gt=0, le=256)
+    """Cores, also parts of one: `0.5`."""
     pids: int = Field(default=512, ge=64, le=32768)
     """Processes and threads."""
 
@@ -78,8 +79,9 @@ class AccessPart(_Part):
     join: bool = True
     """Whether the join page gives out free seats; without it only codes and links work."""
     certificate: str = ""
+    """The certificate for https with its chain, a file in PEM form; read again when it is renewed."""
     key: str = ""
-    """Files in PEM form, for https."""
+    """The certificate's key, a file in PEM form."""
     allow_public: bool = False
     """Open a public address without https all the same."""
     tunnel: str = ""
@@ -121,7 +123,9 @@ class DataPart(_Part):
     """A file fetched once and mounted read-only at `/data` in every seat."""
 
     url: str
+    """Where the file comes from: `https://…`, `file://…`."""
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    """Its checksum; `sha256sum FILE` prints it."""
     name: str = ""
     """The file's name under `/data`; empty for the last part of the URL."""
 
@@ -132,8 +136,11 @@ class RehearsePart(_Part):
     notebooks: tuple[str, ...] = ()
     """Paths or patterns; empty for all."""
     skip: tuple[str, ...] = ()
+    """Paths or patterns that are left out."""
     timeout: Span = timedelta(minutes=10)
+    """How long one notebook may take."""
     allow_errors: bool = False
+    """Go on after a cell that fails, and call the notebook good."""
 
 
 class DockerPart(_Part):
@@ -149,22 +156,33 @@ class KubernetesPart(_Part):
     """Settings of the Kubernetes runtime."""
 
     context: str = ""
+    """The context of the kubeconfig; empty for the current one."""
     namespace: str = ""
     """An existing namespace; empty for one of the classroom's own."""
     registry: str = ""
     """Where images are pushed: `registry.example.org/team`."""
     exposure: Literal["auto", "ingress", "loadbalancer", "nodeport", "port-forward"] = "auto"
+    """How students reach the gateway in the cluster; `auto` takes what the cluster has."""
     host: str = ""
+    """The host name of the ingress."""
     ingress_class: str = ""
+    """Empty for the cluster's default."""
     tls_secret: str = ""
+    """A secret of the namespace with the ingress's certificate."""
     storage: Size | None = None
+    """A volume of this size for each seat; empty for none."""
     storage_class: str = ""
+    """Empty for the cluster's default."""
     overcommit: float = Field(default=2.0, ge=1, le=20)
     """Limits divided by requests."""
     node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels that a seat's node must have."""
     tolerations: tuple[dict[str, Any], ...] = ()
+    """Taints that seats bear, as in a pod's specification."""
     runtime_class: str = ""
+    """The runtime class of seats: `gvisor`."""
     image_pull_secrets: tuple[str, ...] = ()
+    """Secrets of the namespace for the registry."""
 
 
 class WorkshopDefinition(_Part):
@@ -179,17 +197,27 @@ class WorkshopDefinition(_Part):
     open: str = ""
     """The file that is open when a student comes in."""
     seats: int = Field(default=10, ge=1, le=2000)
+    """Participants expected."""
     spares: int | None = Field(default=None, ge=0, le=200)
     """Ready seats beside the expected ones; empty for 10 %, at least 2, from 10 seats on."""
     runtime: Literal["auto", "docker", "kubernetes", "process"] = "auto"
+    """Where seats run; `auto` takes Docker where it answers, else plain processes."""
     image: ImagePart = ImagePart()
+    """How the image is made."""
     limits: LimitsPart = LimitsPart()
+    """What one seat may use at most."""
     access: AccessPart = AccessPart()
+    """How students come in."""
     times: TimesPart = TimesPart()
+    """The class's clock."""
     data: tuple[DataPart, ...] = ()
+    """Files fetched once and mounted read-only at `/data` in every seat."""
     rehearse: RehearsePart = RehearsePart()
+    """Which notebooks a rehearsal runs."""
     docker: DockerPart = DockerPart()
+    """Settings of the Docker runtime."""
     kubernetes: KubernetesPart = KubernetesPart()
+    """Settings of the Kubernetes runtime."""
 
     @field_validator("source", mode="before")
     @classmethod
