@@ -11,10 +11,11 @@ from workshop.model.classroom import Classroom
 from workshop.model.image import Image
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
-from workshop.service import acts, building, checking, closing, finding, opening, rooms, watching
+from workshop.service import acts, building, checking, closing, collecting, finding, opening, rooms, watching
 from workshop.service.reports import (
     ActReport,
     CheckReport,
+    CollectReport,
     DownReport,
     Finding,
     TeardownPlan,
@@ -141,6 +142,21 @@ class Service:
     async def teardown_plan(self, name: str) -> TeardownPlan:
         """Everything `down` would remove, and which claimed seats have work that was not collected."""
         return await closing.teardown_plan(self._wiring, name)
+
+    async def collect(
+        self,
+        name: str,
+        *,
+        to: Path | None = None,
+        seats: Sequence[int] | None = None,
+        everything: bool = False,
+        report: Report = ignore_events,
+    ) -> CollectReport:
+        """An archive for each seat that was used (or for `seats`) and a manifest, in `to` or the class's own folder.
+
+        Only what differs from the image, unless `everything`. Safe to call again: it goes on where it stopped.
+        """
+        return await collecting.collect(self._wiring, name, to=to, seats=seats, everything=everything, report=report)
 
     async def down(
         self, name: str, *, collect_to: Path | None = None, discard: bool = False, report: Report = ignore_events
