@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import secrets
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
@@ -50,6 +51,10 @@ class PodCommand:
         if self._socket.protocol == V5:
             await self._socket.send_bytes(bytes([CLOSE, STDIN]))
 
+    async def end(self) -> None:
+        """Give the command up: the connection closes, and iterating ends."""
+        await self._socket.close()
+
     async def __aiter__(self) -> AsyncIterator[tuple[int, bytes]]:
         async for message in self._socket:
             data = message.data
@@ -92,6 +97,33 @@ async def pod_command(
     path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}/exec"
     async with client.socket(path, params, (V5, V4)) as socket:
         yield PodCommand(socket)
+
+
+_IN_HOME = 'cd "$0" && exec "$@"'
+_MARK = "WORKSHOP_COMMAND"
+_END_MARKED = """for entry in /proc/[0-9]*; do
+  pid=${entry#/proc/}
+  [ "$pid" = $$ ] || grep -qz "^@MARK@=$1$" "$entry/environ" 2>/dev/null && kill -KILL "$pid" 2>/dev/null
+done; true"""
+"""Ends the processes that carry a command's mark: leaving a connection does not."""
+
+
+async def run_in_home(
+    client: ClusterClient, place: PodPlace, home: str, argv: Sequence[str], *, timeout: float = 60
+) -> ExecResult:
+    """`run_in_pod` in the home folder; a command that takes too long is ended with all that it started.
+
+    Raises:
+        TimeoutError, ConnectionError, ApiRefused: see `run_in_pod`.
+    """
+    mark = secrets.token_hex(8)
+    try:
+        return await run_in_pod(
+            client, place, ("env", f"{_MARK}={mark}", "sh", "-c", _IN_HOME, home, *argv), timeout=timeout
+        )
+    except TimeoutError:
+        await run_in_pod(client, place, ("sh", "-c", _END_MARKED.replace("@MARK@", _MARK), "sh", mark), timeout=15)
+        raise
 
 
 async def run_in_pod(client: ClusterClient, place: PodPlace, argv: Sequence[str], *, timeout: float = 60) -> ExecResult:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import posixpath
+import tarfile
 from collections.abc import AsyncIterator
 
-from workshop.errors import SeatFailed
+from workshop.errors import SeatFailed, UsageError
 from workshop.model.seat import seat_name
-from workshop.runtimes.archive import relative_path
+from workshop.runtimes.archive import BLOCK, relative_path
 from workshop.runtimes.kubernetes.client import ClusterClient
-from workshop.runtimes.kubernetes.exec_stream import STDERR, STDOUT, PodPlace, pod_command
+from workshop.runtimes.kubernetes.exec_stream import STDERR, STDOUT, PodCommand, PodPlace, pod_command
 
 RECORD = 10240
 """What tar reads at once: a stream filled up to it ends for tar even where the end of input cannot be passed on."""
@@ -57,27 +57,18 @@ async def write_tar(
     folder = posixpath.join(home, relative_path(path))
     script = 'mkdir -p "$1" && tar -C "$1" --no-same-owner -xf -'
     complaint = bytearray()
-
-    async def feed() -> None:
-        sent = 0
-        async for piece in tar:
-            await command.send(piece)
-            sent += len(piece)
-        await command.send(bytes(-sent % RECORD or (RECORD if not sent else 0)))
-        await command.close_input()
-
     async with pod_command(client, place, ("sh", "-c", script, "sh", folder), stdin=True) as command:
-        feeder = asyncio.create_task(feed())
+        feeder = asyncio.create_task(_feed(command, tar))
         try:
             async for _channel, data in command:
                 if len(complaint) < _KEPT:
                     complaint += data
-            if command.exit_code == 0:
-                await feeder
         finally:
-            feeder.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ConnectionError):
-                await feeder
+            if not feeder.done():  # tar in the seat has ended before all was sent
+                feeder.cancel()
+            outcome = (await asyncio.gather(feeder, return_exceptions=True))[0]
+    if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
+        raise outcome
     if command.exit_code != 0:
         raise SeatFailed(
             f"Files could not be written to seat {seat_name(number)}.",
@@ -85,3 +76,40 @@ async def write_tar(
             details=tuple(complaint.decode("utf-8", "replace").splitlines()[-3:])
             or (command.message or "connection lost",),
         )
+
+
+async def _feed(command: PodCommand, tar: AsyncIterator[bytes]) -> None:
+    """Send the stream, its end filled up to a whole record; a stream that fails ends the command."""
+    sent, start = 0, b""
+    try:
+        async for piece in tar:
+            sent += len(piece)
+            if len(start) < BLOCK:
+                start += piece
+                if len(start) < BLOCK:
+                    continue
+                _see_tar(start)
+                piece = start
+            await command.send(piece)
+        if sent < BLOCK:
+            if start:
+                _see_tar(start)
+            await command.send(start)
+        await command.send(bytes(-sent % RECORD or (0 if sent else RECORD)))
+        await command.close_input()
+    except BaseException:
+        await command.end()
+        raise
+
+
+def _see_tar(start: bytes) -> None:
+    """
+    Raises:
+        UsageError: a stream that begins like this is no tar stream.
+    """
+    block = start[:BLOCK]
+    try:
+        if len(block) < BLOCK or any(block):
+            tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except tarfile.HeaderError as error:
+        raise UsageError("What was to be written is not a tar stream.") from error

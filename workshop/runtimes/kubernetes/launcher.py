@@ -56,6 +56,7 @@ wake() {
 
 run_seat() {
   if [ "$SEAT_PARKED" = 1 ]; then
+    trap 'exit 0' TERM
     sleep 60 & wait $!
     exit 0
   fi
@@ -95,7 +96,9 @@ case "${1-run}" in
   restart) [ -e "$state/stopped" ] && { rm -f "$state/stopped"; wake; exit 0; }
     : >"$state/restart"
     signal_server ;;
-  stop) : >"$state/stopped"; signal_server ;;
+  stop) : >"$state/stopped"
+    [ -s "$state/server" ] || sleep 1
+    signal_server ;;
   start)
     [ -e "$state/stopped" ] || exit 0
     rm -f "$state/stopped"

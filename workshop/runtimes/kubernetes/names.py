@@ -62,7 +62,11 @@ def object_annotations(classroom: Classroom) -> dict[str, str]:
 
 def selector(classroom: Classroom, kind: str = "") -> str:
     """A label selector for everything of a classroom, or for one kind of it."""
-    parts = [f"{labels.TOOL}={labels.TOOL_VALUE}", f"{labels.UID}={classroom.uid}"]
+    return selector_of(classroom.uid, kind)
+
+
+def selector_of(uid: str, kind: str = "") -> str:
+    parts = [f"{labels.TOOL}={labels.TOOL_VALUE}", f"{labels.UID}={uid}"]
     if kind:
         parts.append(f"{labels.KIND}={kind}")
     return ",".join(parts)

@@ -6,9 +6,9 @@ number is wanted again; at the end of the row the set shrinks.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from workshop.errors import SeatFailed
@@ -23,6 +23,16 @@ from workshop.runtimes.kubernetes.wishes import Wishes
 Json = dict[str, Any]
 ATTEMPTS = 8
 """Tries to change the set while somebody else changes it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What `Roster.add` changed."""
+
+    new: frozenset[int] = frozenset()
+    """Numbers that exist now, or exist in a new generation."""
+    renewed: frozenset[int] = frozenset()
+    """Those of them whose pod was there before and has to be made anew, with what it is told now."""
 
 
 class Roster:
@@ -42,37 +52,41 @@ class Roster:
         found = await self._client.get(self.set_path)
         return decode_roster(found) if found else {}
 
-    async def add(self, commands: Mapping[int, SeatCommand], owner_uid: str, *, generation: int = 1) -> dict[int, int]:
-        """Let these seats exist; those that do stay as they are. The numbers that are new, with their generations.
+    async def add(self, commands: Mapping[int, SeatCommand], owner_uid: str, *, generation: int = 1) -> Additions:
+        """Let these seats exist in this generation; those that do, or are in a later one, stay as they are.
 
-        Three writes for any number of seats: the seats' Secret (twice the first time), the set, the quota.
+        Three or four writes for any number of seats: the seats' Secret (twice the first time), the quota, the set.
         """
         for _ in range(ATTEMPTS):
             found = await self._client.get(self.set_path)
             there = decode_roster(found) if found else {}
-            new = {number: generation for number in commands if number not in there}
-            if not new:
-                return {}
+            wanted = {number: generation for number in commands if there.get(number, 0) < generation}
+            if not wanted:
+                return Additions()
             objects = SeatObjects(self._classroom, self._namespace, self._wishes, owner_uid=owner_uid)
-            await self._write_files({number: commands[number] for number in new}, new, objects, there)
-            roster = there | new
-            replicas = max(roster)
-            special = _special(roster, replicas)
+            await self._write_files({number: commands[number] for number in wanted}, wanted, objects, there)
+            replicas = max((*there, *wanted))
+            manifest = objects.seats(replicas, _special(there | wanted, replicas))
             if self._wishes.quota and self._classroom.option("own_namespace") == "yes":
                 await self._client.apply(objects.quota(replicas))
-            manifest = objects.seats(replicas, special)
-            if found:
-                manifest["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
-            try:
-                await self._client.apply(manifest)
-            except ApiRefused as error:
-                if error.status != 409:
-                    raise
-                continue
-            parked = {number for number in new if found and number <= int(found["spec"].get("replicas") or 0)}
-            await self._renew(parked)
-            return new
+            if await self._write_set(manifest, found):
+                before = int(found["spec"].get("replicas") or 0) if found else 0
+                renewed = frozenset(number for number in wanted if number <= before)
+                return Additions(frozenset(wanted), renewed)
         raise SeatFailed(f"The seats of {self._classroom.name} are being changed from elsewhere.", hint="Run it again.")
+
+    async def _write_set(self, manifest: Json, found: Json | None) -> bool:
+        """False when somebody else changed the set since it was read."""
+        if found is None:
+            return await self._client.create(manifest) is not None
+        manifest["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+        try:
+            await self._client.apply(manifest)
+        except ApiRefused as error:
+            if error.status != 409:
+                raise
+            return False
+        return True
 
     async def _write_files(
         self,
@@ -94,11 +108,6 @@ class Roster:
             if number not in there and number not in commands:
                 values[pod_name(self._classroom.name, number)] = launcher.PARKED
         await self._client.merge(self._secret_path, {"stringData": values}, manager=SEAT_MANAGER)
-
-    async def _renew(self, numbers: Collection[int]) -> None:
-        """Delete pods that wait under these numbers: the set makes them anew, with what they are told now."""
-        root = f"/api/v1/namespaces/{self._namespace}/pods/"
-        await _all(self._client.delete(root + pod_name(self._classroom.name, number), grace=0) for number in numbers)
 
     async def remove(self, numbers: Collection[int]) -> tuple[int, ...]:
         """Let these seats not exist. The numbers that did."""
@@ -136,14 +145,3 @@ class Roster:
 def _special(roster: Mapping[int, int], replicas: int) -> dict[int, int]:
     """What the annotation has to say: holes, and generations that are not 1."""
     return {number: roster.get(number, 0) for number in range(1, replicas + 1) if roster.get(number, 0) != 1}
-
-
-async def _all(calls: Any) -> None:
-    """Await calls, at most eight at once."""
-    gate = asyncio.Semaphore(8)
-
-    async def one(call: Any) -> None:
-        async with gate:
-            await call
-
-    await asyncio.gather(*(one(call) for call in calls))

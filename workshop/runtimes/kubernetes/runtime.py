@@ -15,10 +15,11 @@ from workshop.model.events import RuntimeEvent
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
 from workshop.model.snapshot import EngineFacts, Removal, Survivor
 from workshop.ports.runtime import ExecResult
+from workshop.runtimes.archive import relative_path
 from workshop.runtimes.kubernetes import files, launcher
 from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
-from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
+from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_home, run_in_pod
 from workshop.runtimes.kubernetes.live import Creations, LivePicture, Shared
 from workshop.runtimes.kubernetes.names import PAUSED, SEAT_KIND, STOPPED, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
@@ -27,16 +28,18 @@ from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
 from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
 from workshop.runtimes.kubernetes.seat_watch import watch_seats
-from workshop.runtimes.kubernetes.teardown import Teardown, holds
+from workshop.runtimes.kubernetes.teardown import Teardown, holds, remove_strays
 from workshop.runtimes.kubernetes.usage import UsageReader
 from workshop.runtimes.kubernetes.wishes import wishes_of
 from workshop.runtimes.readiness import answers
 
 Json = dict[str, Any]
 
+START_WAIT = 60.0
 RESIZE_WAIT = 20.0
 REMOVE_WAIT = 120.0
-UNRESTARTED = "its files are kept; `reset` makes a fresh seat under the same link"
+_INSIDE = (SeatState.STARTING, SeatState.READY, SeatState.STOPPED, SeatState.PAUSED)
+"""States in which the seat's container runs."""
 
 
 class KubernetesRuntime:
@@ -107,7 +110,10 @@ class KubernetesRuntime:
 
     async def _list_seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         roster, pods = await asyncio.gather(self._roster(classroom).read(), self._pods(classroom))
-        return tuple(record_of(number, generation, pods.get(number)) for number, generation in sorted(roster.items()))
+        return tuple(
+            record_of(number, generation, pods.get(number), where=self._where(classroom, number))
+            for number, generation in sorted(roster.items())
+        )
 
     async def create(
         self, classroom: Classroom, number: int, command: SeatCommand, *, generation: int = 1
@@ -139,9 +145,13 @@ class KubernetesRuntime:
                 hint=f"`workshop up` makes it again; `workshop down {classroom.name}` removes what is left.",
             )
         with _of_seats(commands):
-            new = await self._roster(classroom).add(commands, record["metadata"]["uid"], generation=generation)
+            before = await self._pods(classroom) if generation > 1 else {}
+            added = await self._roster(classroom).add(commands, record["metadata"]["uid"], generation=generation)
+            if added.renewed:
+                before = before or await self._pods(classroom)
+                await self._remove_pods(classroom, {n: before[n] for n in added.renewed if n in before})
         records = {entry.number: entry for entry in await self.seats(classroom)}
-        for number in set(commands) - set(new):
+        for number in set(commands) - added.new:
             if number in records and records[number].state is SeatState.STOPPED:
                 await self._tell(classroom, number, "start", {STOPPED: None})
                 records[number] = await self._record(classroom, number)
@@ -159,46 +169,39 @@ class KubernetesRuntime:
         return await answers_through_cluster(self._client, place, command.port, command.ready_path, command.token)
 
     async def restart(self, classroom: Classroom, number: int) -> SeatRecord:
-        record = await self._record(classroom, number)
+        record = await self._running(classroom, number)
         if record.state is SeatState.PAUSED:
             await self.pause(classroom, number, paused=False)
-        if record.state not in (SeatState.STARTING, SeatState.READY, SeatState.STOPPED, SeatState.PAUSED):
-            raise SeatFailed(
-                f"Seat {seat_name(number)} is {record.state} and cannot be restarted now"
-                + (f": {record.detail}." if record.detail else "."),
-                hint=f"The cluster starts it again by itself; {UNRESTARTED}.",
-            )
         await self._tell(classroom, number, "restart", {STOPPED: None})
         return await self._record(classroom, number)
 
     async def stop(self, classroom: Classroom, number: int) -> None:
-        record = await self._record(classroom, number)
+        record = await self._running(classroom, number)
         if record.state is SeatState.STOPPED:
             return
+        if record.state is SeatState.PAUSED:
+            await self.pause(classroom, number, paused=False)
         await self._tell(classroom, number, "stop", {STOPPED: "yes"})
 
     async def pause(self, classroom: Classroom, number: int, *, paused: bool) -> None:
+        await self._running(classroom, number)
         await self._tell(classroom, number, "pause" if paused else "resume", {PAUSED: "yes" if paused else None})
 
     async def remove_seats(self, classroom: Classroom, numbers: Collection[int]) -> Removal:
         before = await self._pods(classroom)
         gone = await self._roster(classroom).remove(numbers)
-        claims = self.place(classroom).namespace
-        doomed = {number: before[number] for number in numbers if number in before and number in gone}
-        for number in gone:
-            if wishes_of(classroom).part.storage:
-                name = f"seat-{pod_name(classroom.name, number)}"
-                await self._client.delete(f"/api/v1/namespaces/{claims}/persistentvolumeclaims/{name}")
-        await asyncio.gather(*(self._delete_pod(pod) for pod in doomed.values()))
-        left = await self._wait_replaced(classroom, doomed)
+        left = await self._remove_pods(classroom, {number: before[number] for number in gone if number in before})
         return Removal({"seats": len(gone) - len(left)} if len(gone) > len(left) else {}, tuple(left))
 
     async def close(self, classroom: Classroom) -> Removal:
-        return await Teardown(self._client, classroom, self.place(classroom)).run()
+        return await Teardown(self._client, classroom.uid, classroom.name, self.place(classroom)).run()
+
+    async def remove_strays(self, known: Collection[str]) -> Removal:
+        return await remove_strays(self._client, known)
 
     async def objects(self, classroom: Classroom) -> tuple[tuple[str, str], ...]:
         """Kind and name of everything that `close` would remove."""
-        return tuple(await Teardown(self._client, classroom, self.place(classroom)).objects())
+        return tuple(await Teardown(self._client, classroom.uid, classroom.name, self.place(classroom)).objects())
 
     def watch(self, classroom: Classroom) -> AsyncIterator[RuntimeEvent]:
         return watch_seats(self._client, classroom, self.place(classroom).namespace)
@@ -226,9 +229,14 @@ class KubernetesRuntime:
         return str(answer.get("text", ""))
 
     async def run(self, classroom: Classroom, number: int, argv: tuple[str, ...], *, timeout: float = 60) -> ExecResult:
-        wrapped = ("sh", "-c", 'cd "$0" && exec "$@"', wishes_of(classroom).home, *argv)
+        record = await self._running(classroom, number)
+        if record.state is SeatState.STOPPED:
+            raise SeatFailed(
+                f"Seat {seat_name(number)} is stopped.", hint=f"`workshop restart {classroom.name}` starts it."
+            )
         with _of_seat(number):
-            return await run_in_pod(self._client, self._pod(classroom, number), wrapped, timeout=timeout)
+            home = wishes_of(classroom).home
+            return await run_in_home(self._client, self._pod(classroom, number), home, argv, timeout=timeout)
 
     async def set_memory(self, classroom: Classroom, number: int, memory_bytes: int) -> None:
         place = self._pod(classroom, number)
@@ -272,12 +280,16 @@ class KubernetesRuntime:
 
     async def read_files(self, classroom: Classroom, number: int, path: str) -> AsyncIterator[bytes]:
         home = wishes_of(classroom).home
+        relative_path(path)
+        await self._running(classroom, number)
         with _of_seat(number):
             async for piece in files.read_tar(self._client, self._pod(classroom, number), home, path, number):
                 yield piece
 
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
         home = wishes_of(classroom).home
+        relative_path(path)
+        await self._running(classroom, number)
         with _of_seat(number):
             await files.write_tar(self._client, self._pod(classroom, number), home, path, tar, number)
 
@@ -313,8 +325,34 @@ class KubernetesRuntime:
             self._roster(classroom).read(), self._client.get(f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}")
         )
         if number not in roster:
-            raise SeatFailed(f"There is no seat {seat_name(number)} in {classroom.name}.")
-        return record_of(number, roster[number], pod)
+            raise SeatFailed(
+                f"There is no seat {seat_name(number)} in {classroom.name}.",
+                hint=f"`workshop status {classroom.name}` names those there are.",
+            )
+        return record_of(number, roster[number], pod, where=self._where(classroom, number))
+
+    def _where(self, classroom: Classroom, number: int) -> str:
+        place = self._pod(classroom, number)
+        return f"{place.namespace}/{place.pod}"
+
+    async def _running(self, classroom: Classroom, number: int) -> SeatRecord:
+        """The seat, once its container runs: what is done inside a seat waits for that.
+
+        Raises:
+            SeatFailed: there is no such seat, or its container does not start.
+        """
+        deadline, pause = time.monotonic() + START_WAIT, 0.1
+        while True:
+            record = await self._record(classroom, number)
+            if record.state in _INSIDE:
+                return record
+            if record.state in (SeatState.FAILED, SeatState.LOST) or time.monotonic() > deadline:
+                raise SeatFailed(
+                    f"Seat {seat_name(number)} does not run: {record.detail or record.state}.",
+                    hint="Wait until it is ready, or `reset` it.",
+                )
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
 
     async def _tell(self, classroom: Classroom, number: int, word: str, marks: Mapping[str, str | None]) -> None:
         """Give the seat's launcher a word, and mark the pod with what that means."""
@@ -332,6 +370,16 @@ class KubernetesRuntime:
                 f"Seat {seat_name(number)} could not be told to {word}.",
                 details=tuple(result.stderr.decode("utf-8", "replace").splitlines()[-3:]),
             )
+
+    async def _remove_pods(self, classroom: Classroom, doomed: Mapping[int, Json]) -> list[Survivor]:
+        """Delete these very pods, and their volumes; the set makes new ones where the numbers still exist."""
+        namespace = self.place(classroom).namespace
+        if wishes_of(classroom).part.storage:
+            claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/seat-"
+            for number in doomed:
+                await self._client.delete(claims + pod_name(classroom.name, number))
+        await asyncio.gather(*(self._delete_pod(pod) for pod in doomed.values()))
+        return await self._wait_replaced(classroom, doomed)
 
     async def _delete_pod(self, pod: Json) -> None:
         lost = record_of(0, 1, pod).state is SeatState.LOST
@@ -370,8 +418,8 @@ def _of_seat(number: int) -> Iterator[None]:
                 details=(error.message,),
             ) from error
         raise
-    except TimeoutError as error:
-        raise SeatFailed(f"A command in seat {seat_name(number)} took too long.") from error
+    except TimeoutError:
+        raise
     except ConnectionError as error:
         raise SeatFailed(f"The connection to seat {seat_name(number)} was lost.", details=(str(error),)) from error
 

@@ -15,19 +15,28 @@ Json = Mapping[str, Any]
 
 LOST_AFTER = timedelta(seconds=GRACE + 30)
 """A pod that is still there so long after its deletion is on a node that does not answer."""
+_ANSWERING = (SeatState.STARTING, SeatState.PAUSED)
 _PULL_FAILURES = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 
 
-def record_of(number: int, generation: int, pod: Json | None, *, note: str = "", target: str = "") -> SeatRecord:
+def record_of(
+    number: int, generation: int, pod: Json | None, *, where: str = "", note: str = "", target: str = ""
+) -> SeatRecord:
     """A seat's record.
 
     Args:
+        where: namespace and name of its pod, joined by a slash; with the generation they are the seat's identity.
         pod: None while the cluster has not made it yet.
         note: the newest warning among the pod's events, if one is worth telling.
     """
     if pod is None:
         return SeatRecord(
-            number, SeatState.CREATING, "", generation=generation, detail=note or "waiting for its pod", target=target
+            number,
+            SeatState.CREATING,
+            f"{where}/{generation}",
+            generation=generation,
+            detail=note or "waiting for its pod",
+            target=target,
         )
     metadata, status = pod["metadata"], pod.get("status", {})
     container = _container(status)
@@ -41,9 +50,9 @@ def record_of(number: int, generation: int, pod: Json | None, *, note: str = "",
     return SeatRecord(
         number=number,
         state=state,
-        object_id=f"{metadata.get('namespace', '')}/{metadata['name']}/{metadata.get('uid', '')}",
+        object_id=f"{metadata.get('namespace', '')}/{metadata['name']}/{generation}",
         # Known once the kubelet found the port open: nobody needs to try before.
-        endpoint=f"http://{address}:{SEAT_PORT}" if address and pod_ready(pod) else "",
+        endpoint=f"http://{address}:{SEAT_PORT}" if address and state in _ANSWERING and pod_ready(pod) else "",
         started_at=_time(running.get("startedAt")),
         memory_limit=_memory_limit(pod),
         restarts=int(container.get("restartCount", 0)),

@@ -27,8 +27,9 @@ SWEEP = 20.0
 class SeatPicture:
     """The classroom's seats as the watches have told them so far. Pure: events in, records out."""
 
-    def __init__(self, classroom: Classroom, *, target: str = "") -> None:
+    def __init__(self, classroom: Classroom, namespace: str, *, target: str = "") -> None:
         self._base = base_name(classroom.name)
+        self._where = f"{namespace}/{self._base}"
         self._target = target
         self._roster: dict[int, int] = {}
         self._pods: dict[int, Json] = {}
@@ -38,7 +39,14 @@ class SeatPicture:
 
     def records(self) -> tuple[SeatRecord, ...]:
         return tuple(
-            record_of(number, generation, self._pods.get(number), note=self._notes.get(number, ""), target=self._target)
+            record_of(
+                number,
+                generation,
+                self._pods.get(number),
+                where=f"{self._where}-{number}",
+                note=self._notes.get(number, ""),
+                target=self._target,
+            )
             for number, generation in sorted(self._roster.items())
         )
 
@@ -126,7 +134,7 @@ async def watch_seats(
     Raises:
         RuntimeUnreachable, RuntimeRefused: the first list failed.
     """
-    picture = SeatPicture(classroom, target=target)
+    picture = SeatPicture(classroom, namespace, target=target)
     arrivals: asyncio.Queue[tuple[str, Reflected]] = asyncio.Queue(maxsize=2000)
     root = f"/namespaces/{namespace}"
     sources = {

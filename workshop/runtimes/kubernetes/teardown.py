@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Collection
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workshop.model import labels
-from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatState
 from workshop.model.snapshot import Removal, Survivor
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, collection_path, object_path
-from workshop.runtimes.kubernetes.names import ROOM_KIND, SEAT_KIND, base_name, selector
+from workshop.runtimes.kubernetes.names import ROOM_KIND, ROSTER, SEAT_KIND, base_name, selector_of
+from workshop.runtimes.kubernetes.objects import decode_roster
 from workshop.runtimes.kubernetes.rooms import Place
 from workshop.runtimes.kubernetes.seat_states import record_of
 
@@ -19,6 +21,8 @@ Json = dict[str, Any]
 
 WAIT = 120.0
 """Seconds that a removal may take before what is left is named."""
+MAKING = timedelta(minutes=10)
+"""Objects younger than that are left to whoever is making a classroom of them."""
 _FIRST_LOOK, _LONGEST_LOOK = 0.2, 2.0
 
 ORDER: tuple[tuple[str, str, str], ...] = (
@@ -45,11 +49,12 @@ ORDER: tuple[tuple[str, str, str], ...] = (
 class Teardown:
     """Removes one classroom from one namespace. Safe to run again at any time."""
 
-    def __init__(self, client: ClusterClient, classroom: Classroom, place: Place) -> None:
+    def __init__(self, client: ClusterClient, uid: str, name: str, place: Place) -> None:
         self._client = client
-        self._classroom = classroom
+        self._uid = uid
+        self._name = name
         self._place = place
-        self._selector = selector(classroom)
+        self._selector = selector_of(uid)
 
     async def objects(self) -> list[tuple[str, str]]:
         """Kind and name of everything there is of the classroom, the namespace last."""
@@ -65,8 +70,8 @@ class Teardown:
             RuntimeUnreachable: the cluster went away; run it again.
         """
         deadline = time.monotonic() + WAIT
-        removed: dict[str, int] = {}
         listed = await self._listed()
+        removed = {"seats": seats_in(listed)}
         room = None
         for version, kind, words, items in listed:
             if kind == "Secret":
@@ -78,8 +83,6 @@ class Teardown:
             await self._delete_kind(version, kind, items)
             if kind != "Pod":
                 removed[words] = removed.get(words, 0) + len(items)
-            else:
-                removed["seats"] = sum(_kind_of(item) == SEAT_KIND for item in items)
         left = await self._wait_gone(deadline, keep_room=True)
         if not left and room is not None:
             await self._client.delete(object_path(room))
@@ -146,7 +149,7 @@ class Teardown:
 
     async def _namespace(self) -> Json | None:
         found = await self._client.get(f"/api/v1/namespaces/{self._place.namespace}")
-        if found is None or (found["metadata"].get("labels") or {}).get(labels.UID) != self._classroom.uid:
+        if found is None or (found["metadata"].get("labels") or {}).get(labels.UID) != self._uid:
             return None
         return found
 
@@ -177,7 +180,7 @@ class Teardown:
             if error.status not in (403, 404):
                 raise
             return []
-        ours = f"seat-{base_name(self._classroom.name)}-"
+        ours = f"seat-{base_name(self._name)}-"
         return [
             Survivor(
                 "PersistentVolume", volume["metadata"]["name"], "its storage class keeps volumes; delete it by hand"
@@ -187,6 +190,40 @@ class Teardown:
             and claim.get("name", "").startswith(ours)
             and volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
         ]
+
+
+def seats_in(listed: list[tuple[str, str, str, list[Json]]]) -> int:
+    """How many seats there are among listed objects: by the set that makes them, else by pods that are left of it."""
+    by_kind = {kind: items for _, kind, _, items in listed}
+    sets = [item for item in by_kind.get("StatefulSet", ()) if ROSTER in (item["metadata"].get("annotations") or {})]
+    pods = sum(_kind_of(item) == SEAT_KIND for item in by_kind.get("Pod", ()))
+    return sum(len(decode_roster(item)) for item in sets) if sets else pods
+
+
+async def remove_strays(client: ClusterClient, known: Collection[str]) -> Removal:
+    """Remove what carries our labels and belongs to no known classroom. What is young may still be in the making."""
+    found: dict[tuple[str, str], tuple[str, bool]] = {}
+    ours = f"{labels.TOOL}={labels.TOOL_VALUE}"
+    for version, kind, _ in (("v1", "Namespace", ""), *ORDER):
+        try:
+            items = await client.listed(collection_path(version, kind), ours)
+        except ApiRefused as error:
+            if error.status not in (403, 404):
+                raise
+            continue
+        for item in items:
+            marks = item["metadata"]["labels"]
+            made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
+            uid = marks.get(labels.UID, "")
+            if not uid or uid in known or datetime.now(UTC) - made < MAKING or "deletionTimestamp" in item["metadata"]:
+                continue
+            own = kind == "Namespace"
+            key = (uid, item["metadata"]["name"] if own else item["metadata"]["namespace"])
+            found[key] = (marks.get(labels.CLASSROOM, ""), own or found.get(key, ("", False))[1])
+    total = Removal()
+    for (uid, namespace), (name, own) in found.items():
+        total += await Teardown(client, uid, name, Place(namespace, own)).run()
+    return total
 
 
 def holds(item: Json) -> str:

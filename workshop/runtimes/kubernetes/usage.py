@@ -15,7 +15,7 @@ from workshop.model.classroom import Classroom
 from workshop.model.seat import Usage
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
-from workshop.runtimes.kubernetes.names import SEAT_KIND, seat_number, selector
+from workshop.runtimes.kubernetes.names import SEAT_KIND, STOPPED, seat_number, selector
 from workshop.runtimes.kubernetes.seat_states import exact_quantity, parse_quantity
 
 Json = dict[str, Any]
@@ -83,7 +83,7 @@ class UsageReader:
         """The kubelets' own summary: one request for each node that has seats."""
         pods = await self._client.listed(f"/api/v1/namespaces/{namespace}/pods", selector(classroom, SEAT_KIND))
         nodes = {pod["spec"]["nodeName"] for pod in pods if pod["spec"].get("nodeName")}
-        ours = {pod["metadata"]["uid"]: seat_number(pod["metadata"]["name"]) for pod in pods}
+        ours = {pod["metadata"]["uid"]: seat_number(pod["metadata"]["name"]) for pod in pods if not _stopped(pod)}
         found: dict[int, Usage] = {}
         for summary in await asyncio.gather(*(self._summary(node) for node in sorted(nodes))):
             for pod in summary.get("pods") or ():
@@ -117,7 +117,9 @@ class UsageReader:
                     return None
                 return parse_cgroup(result.stdout.decode("ascii", "replace"), time.monotonic())
 
-        names = [pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running"]
+        names = [
+            pod["metadata"]["name"] for pod in pods if pod["status"].get("phase") == "Running" and not _stopped(pod)
+        ]
         readings = await asyncio.gather(*(one(name) for name in names))
         self._last = {
             number: usage
@@ -144,14 +146,19 @@ def parse_cgroup(text: str, at: float) -> Usage | None:
     )
 
 
+def _stopped(pod: Json) -> bool:
+    return STOPPED in (pod["metadata"].get("annotations") or {})
+
+
 def _from_summary(pod: Json) -> Usage:
     seat: Json = next((entry for entry in pod.get("containers") or () if entry["name"] == "seat"), {})
     nanoseconds = (seat.get("cpu") or {}).get("usageCoreNanoSeconds")
-    volumes = [entry.get("usedBytes", 0) for entry in pod.get("volume") or () if entry.get("name") == "seat"]
+    stored = (pod.get("ephemeral-storage") or {}).get("usedBytes")
+    volumes = [entry["usedBytes"] for entry in pod.get("volume") or () if entry.get("pvcRef") and "usedBytes" in entry]
     return Usage(
         memory_bytes=(seat.get("memory") or {}).get("workingSetBytes"),
         cpu_seconds=None if nanoseconds is None else nanoseconds / 1e9,
         pids=(pod.get("process_stats") or {}).get("process_count"),
-        disk_bytes=sum(volumes) if volumes else None,
+        disk_bytes=None if stored is None else stored + sum(volumes),
         at=time.monotonic(),
     )

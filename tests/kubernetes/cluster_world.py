@@ -1,0 +1,112 @@
+"""A real cluster, as the runtimes' contract sees it; read with the `kubernetes` package, past the code under test."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.runtimes.worlds import World
+from workshop.model.classroom import Classroom, decode_classroom
+from workshop.model.labels import CODE, GENERATION, SEAT, UID
+from workshop.ports.runtime import Runtime
+
+KINDS = (
+    ("CoreV1Api", "config_map"),
+    ("CoreV1Api", "persistent_volume_claim"),
+    ("CoreV1Api", "pod"),
+    ("CoreV1Api", "resource_quota"),
+    ("CoreV1Api", "secret"),
+    ("CoreV1Api", "service"),
+    ("CoreV1Api", "service_account"),
+    ("AppsV1Api", "daemon_set"),
+    ("AppsV1Api", "deployment"),
+    ("AppsV1Api", "stateful_set"),
+    ("BatchV1Api", "cron_job"),
+    ("BatchV1Api", "job"),
+    ("NetworkingV1Api", "ingress"),
+    ("NetworkingV1Api", "network_policy"),
+    ("RbacAuthorizationV1Api", "role"),
+    ("RbacAuthorizationV1Api", "role_binding"),
+)
+
+
+class KubernetesWorld(World):
+    name = "kubernetes"
+
+    def __init__(self, folder: Path, image: str, kubeconfig: str) -> None:
+        super().__init__(folder, image)
+        from kubernetes import client, config
+
+        self.kubeconfig = kubeconfig
+        self.api = client
+        self.connection: Any = config.new_client_from_config(config_file=kubeconfig)
+
+    def fresh(self) -> Runtime:
+        from workshop.runtimes.kubernetes import KubernetesRuntime
+
+        return KubernetesRuntime(kubeconfig=self.kubeconfig)
+
+    def spawn_arguments(self) -> list[str]:
+        return [
+            "from workshop.runtimes.kubernetes import KubernetesRuntime",
+            f"runtime = KubernetesRuntime(kubeconfig={self.kubeconfig!r})",
+        ]
+
+    def of(self, api: str) -> Any:
+        return getattr(self.api, api)(self.connection)
+
+    async def labels(self, classroom: Classroom) -> list[dict[str, str]]:
+        """What the cluster knows of each seat: the set's labels, its roster, and codes from the room's own record."""
+        return await asyncio.to_thread(self._labels, classroom)
+
+    def _labels(self, classroom: Classroom) -> list[dict[str, str]]:
+        selector = f"{UID}={classroom.uid}"
+        sets = self.of("AppsV1Api").list_stateful_set_for_all_namespaces(label_selector=selector).items
+        rooms = self.of("CoreV1Api").list_secret_for_all_namespaces(label_selector=selector).items
+        records = [secret.data["room.json"] for secret in rooms if "room.json" in (secret.data or {})]
+        found = []
+        for made in sets:
+            room = decode_classroom(base64.b64decode(records[0]).decode())
+            roster = json.loads(made.metadata.annotations["io.workshop.roster"])
+            template = made.spec.template.metadata
+            for number in range(1, made.spec.replicas + 1):
+                generation = roster.get(str(number), 1)
+                if generation:
+                    own = {SEAT: str(number), CODE: room.code(number), GENERATION: str(generation)}
+                    found.append({**template.annotations, **template.labels, **own})
+        return found
+
+    async def leftovers(self, classroom: Classroom) -> list[str]:
+        return await asyncio.to_thread(self._leftovers, classroom)
+
+    def _leftovers(self, classroom: Classroom) -> list[str]:
+        selector = f"{UID}={classroom.uid}"
+        found = [
+            f"{kind} {item.metadata.name}"
+            for api, kind in KINDS
+            for item in getattr(self.of(api), f"list_{kind}_for_all_namespaces")(label_selector=selector).items
+        ]
+        namespaces = self.of("CoreV1Api").list_namespace(label_selector=selector).items
+        return found + [f"namespace {item.metadata.name}" for item in namespaces]
+
+    async def kill_server(self, classroom: Classroom, number: int) -> None:
+        from kubernetes.stream import stream
+
+        namespace = classroom.option("namespace")
+        command = ["sh", "-c", "kill -KILL $(cat /run/workshop/state/server)"]
+        core = self.of("CoreV1Api")
+        await asyncio.to_thread(
+            stream,
+            core.connect_get_namespaced_pod_exec,
+            f"ws-{classroom.name}-{number}",
+            namespace,
+            command=command,
+            container="seat",
+            stdout=True,
+            stderr=True,
+        )
+
+

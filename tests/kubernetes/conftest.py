@@ -1,0 +1,51 @@
+"""A real cluster where one is named, and an API server in memory, over real HTTP, everywhere."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kubernetes.cluster_world import KubernetesWorld
+from workshop.model.classroom import Classroom
+from workshop.ports.runtime import Runtime
+
+SEAT_IMAGE = os.environ.get("WORKSHOP_TEST_CLUSTER_IMAGE", "docker.io/workshop-test/cluster-seat:1")
+"""An image that the cluster's nodes have: the test base with a user `jovyan` (1000) and `hello` in README.md."""
+
+
+@pytest.fixture
+def world(machine: Path) -> KubernetesWorld:
+    return KubernetesWorld(machine, SEAT_IMAGE, os.environ["WORKSHOP_TEST_KUBECONFIG"])
+
+
+@pytest.fixture
+async def runtime(world: KubernetesWorld) -> AsyncIterator[Runtime]:
+    runtime = world.fresh()
+    yield runtime
+    await runtime.aclose()
+
+
+@pytest.fixture
+async def room(world: KubernetesWorld, runtime: Runtime, unique_name: str) -> AsyncIterator[Classroom]:
+    """An open classroom, closed at the end whatever happened."""
+    classroom = await runtime.open(world.classroom(unique_name))
+    yield classroom
+    removal = await runtime.close(classroom)
+    assert removal.left == ()
+
+
+@pytest.fixture
+async def ready(runtime: Runtime, room: Classroom) -> Any:
+    """Makes a seat, waits until it answers, and gives its record as it is then: here the address comes late."""
+    from tests.runtimes.worlds import server_command, until_ready
+
+    async def make(number: int, generation: int = 1) -> Any:
+        record = await runtime.create(room, number, server_command(room, number), generation=generation)
+        await until_ready(runtime, room, record)
+        return next(seat for seat in await runtime.seats(room) if seat.number == number)
+
+    return make
