@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.images.conftest import Write
+from tests.support.git_repository import Write
 from workshop.errors import SourceError
 from workshop.images.detect import detect
 
@@ -58,7 +58,7 @@ PRECEDENCE: list[tuple[str, dict[str, str], dict[str, Any]]] = [
     ("environment.yml before environment.yaml", {"environment.yml": "", "environment.yaml": CONDA},
      {"files": ("environment.yml",), "ignored": ("environment.yaml",)}),
     ("Pipfile before requirements.txt", {"Pipfile": "[packages]\nrich='*'\nnumpy='==1.26'", "requirements.txt": "x"},
-     {"kind": "python", "installer": "pipfile", "after_code": True, "unpinned": ("rich",)}),
+     {"kind": "python", "installer": "pipfile", "after_code": False, "unpinned": ("rich",)}),
     ("Pipfile.lock wins over Pipfile",
      {"Pipfile": "[packages]\nrich='*'", "Pipfile.lock": '{"_meta": {"requires": {"python_version": "3.11"}}}'},
      {"installer": "pipfile-lock", "python": "3.11", "unpinned": ()}),

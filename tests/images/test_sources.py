@@ -9,13 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.conftest import Write, git
+from tests.support.git_repository import Commit, Write, git
 from workshop.errors import SourceError
 from workshop.images.sources import GitSources
-from workshop.model.events import Noted, WorkEvent
+from workshop.model.events import WorkEvent
 from workshop.ports.build import ignore_events
-
-Commit = Callable[..., str]
 
 
 @pytest.fixture
@@ -70,16 +68,13 @@ async def test_a_local_folder_gives_its_last_commit_and_names_what_is_not_commit
 ) -> None:
     sha = commit({"a.txt": "committed"})
     repo = write({"a.txt": "changed", "new.txt": "", "workshop.yaml": "title: x"})
-    events: list[WorkEvent] = []
-    source = await sources.resolve(str(repo), report=events.append)
+    source = await resolve(sources, str(repo))
     assert source.commit == sha
     assert source.dirty
     assert (Path(source.folder) / "a.txt").read_text() == "committed"
-    said = [event.text for event in events if isinstance(event, Noted) and event.level == "warning"]
-    assert len(said) == 1
-    assert "a.txt" in said[0]
-    assert "new.txt" in said[0]
-    assert "workshop.yaml" not in said[0]
+    assert "a.txt" in source.notes[0]
+    assert "new.txt" in source.notes[0]
+    assert "workshop.yaml" not in source.notes[0]
 
 
 async def test_a_clean_local_folder_is_not_dirty(sources: GitSources, commit: Commit, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from workshop.errors import SourceError
 from workshop.images import requirements
+from workshop.images.pipfile import has_paths
 from workshop.images.repository_files import RepositoryFiles
 from workshop.model.image import Detected
 
@@ -192,13 +193,14 @@ def _conda(finding: _Finding, _runtime: str) -> bool:
 def _pipfile(finding: _Finding, runtime: str) -> bool:
     if runtime not in ("", "python") or not (finding.has("Pipfile") or finding.has("Pipfile.lock")):
         return False
-    finding.kind, finding.installer, finding.after_code = "python", "pipfile", True
+    finding.kind, finding.installer = "python", "pipfile"
     requires: dict[str, object] = {}
     if finding.has("Pipfile"):
         finding.use(finding.at("Pipfile"))
         pipfile = finding.files.toml(finding.at("Pipfile"))
         requires = pipfile.get("requires") or {}
         packages = {**(pipfile.get("packages") or {}), **(pipfile.get("dev-packages") or {})}
+        finding.after_code = has_paths(packages)
         finding.unpinned += [name for name, version in packages.items() if not _pipfile_pinned(version)]
     if finding.has("Pipfile.lock"):
         finding.installer = "pipfile-lock"
@@ -316,7 +318,7 @@ def _requires_python(finding: _Finding, project: dict[str, object]) -> None:
         allowed = SpecifierSet(wanted)
     except InvalidSpecifier as error:
         raise SourceError(f"pyproject.toml: requires-python is {wanted!r}, which is no version range.") from error
-    fitting = [version for version in PYTHONS if _fits(allowed, version)]
+    fitting = [version for version in PYTHONS if fits(allowed, version)]
     if not fitting:
         raise SourceError(
             f"pyproject.toml wants Python {wanted}, and of {PYTHONS[-1]} to {PYTHONS[0]} none fits.",
@@ -325,7 +327,7 @@ def _requires_python(finding: _Finding, project: dict[str, object]) -> None:
     finding.python_range = wanted
 
 
-def _fits(allowed: SpecifierSet, version: str) -> bool:
+def fits(allowed: SpecifierSet, version: str) -> bool:
     """Whether some release of `x.y` is allowed: its first or a late one."""
     return any(f"{version}.{patch}" in allowed for patch in (0, 99))
 
@@ -335,7 +337,7 @@ def _python_from_runtime(finding: _Finding, version: str) -> None:
     if len(parts) == 1:
         return
     wanted = ".".join(parts[:2])
-    if finding.python_range and not _fits(SpecifierSet(finding.python_range), wanted):
+    if finding.python_range and not fits(SpecifierSet(finding.python_range), wanted):
         raise SourceError(
             f"{finding.at('runtime.txt')} wants Python {wanted}, pyproject.toml wants {finding.python_range}.",
             hint="Make them agree.",

@@ -54,7 +54,7 @@ def check_status(response: httpx.Response, what: str) -> None:
     if not response.is_success:
         raise SourceError(
             f"{what} cannot be had.",
-            hint=f"{host(str(response.url))} answered {response.status_code} {response.reason_phrase}; try again later.",
+            hint=f"{response.url.host} answered {response.status_code} {response.reason_phrase}; try again later.",
         )
 
 

@@ -316,8 +316,8 @@ def _binder_repository(word: str, provider: str, spec: str) -> Link:
         return Link(f"https://github.com/{unquote(owner)}/{unquote(name).removesuffix('.git')}", ref=_binder_ref(ref))
     if provider == "gist":
         match spec.split("/"):
-            case [_, gist, *rest]:
-                return Link(f"https://gist.github.com/{unquote(gist)}.git", ref=_binder_ref("/".join(rest)))
+            case [_, gist, *words]:
+                return Link(f"https://gist.github.com/{unquote(gist)}.git", ref=_binder_ref("/".join(words)))
             case _:
                 raise incomplete
     if provider in ("gl", "git"):

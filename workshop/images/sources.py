@@ -15,7 +15,7 @@ from workshop.images.git import SHA, list_refs
 from workshop.images.links import Content, Link, parse_link, redact
 from workshop.images.local_folder import LocalFolder, look_at_folder, not_committed
 from workshop.images.repository import Found, Repository
-from workshop.model.events import Noted, StepFinished, StepStarted
+from workshop.model.events import StepFinished, StepStarted
 from workshop.model.image import Detected, Source
 from workshop.ports.build import Report
 
@@ -45,19 +45,14 @@ class GitSources:
         Raises:
             SourceError: no repository there, no such branch, no such folder, no right to read it.
         """
-        started = time.monotonic()
         link = parse_link(repository)
         link = replace(link, ref=ref or link.ref, folder=(folder or link.folder).strip("/"))
-        report(StepStarted("resolve", f"looking at {link.shown}"))
         if link.is_doi:
             source = await self._from_doi(link, report)
         elif link.is_local:
             source = await self._from_folder(link, await look_at_folder(link.repository), report)
         else:
             source = await self._from_git(link, report, pinned=pinned)
-        for note in source.notes:
-            report(Noted(note, "warning" if source.dirty and note.startswith("Changes") else "info"))
-        report(StepFinished("resolve", f"commit {source.commit[:12]}", time.monotonic() - started))
         return source
 
     def detect(self, source: Source) -> Detected:

@@ -106,6 +106,8 @@ class Image:
     cached: bool = False
     seconds: float = 0.0
     size_bytes: int = 0
+    shared_bytes: int = 0
+    """How much of `size_bytes` is in layers that other images of ours have as well."""
     created: datetime | None = None
     workshop: str = ""
     repository: str = ""

@@ -1,0 +1,207 @@
+"""Images on a Docker engine: built with BuildKit where it is there, found again by their labels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workshop.engines.docker_engine import DockerEngine, explanation
+from workshop.errors import RuntimeRefused
+from workshop.images import image_records as records
+from workshop.images.build_progress import BuildProgress
+from workshop.images.buildx import BuildOrder, Buildx
+from workshop.images.classic_build import build_classic
+from workshop.images.context import build_context, uv_program
+from workshop.images.dockerfile import Recipe
+from workshop.images.failure import FailedBuild, explain
+from workshop.images.recipe import choose_base, make_recipe
+from workshop.images.recipe_files import read_ca_bundle
+from workshop.model.events import Noted, StepFinished, StepStarted
+from workshop.model.image import Image, ImageSettings
+from workshop.model.snapshot import Removal, Survivor
+from workshop.ports.build import BuildRequest, Report
+
+if TYPE_CHECKING:
+    import docker
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+
+
+class DockerBuilder:
+    """The `Builder` protocol on a Docker engine.
+
+    Args:
+        work_dir: where contexts are put together; on the checkouts' file system nothing is copied for it.
+        buildkit: False to use the classic builder although BuildKit is there.
+    """
+
+    def __init__(self, engine: DockerEngine, *, work_dir: Path | None = None, buildkit: bool = True) -> None:
+        self._engine = engine
+        self._work_dir = work_dir
+        self._wants_buildkit = buildkit
+
+    async def build(self, request: BuildRequest, *, report: Report) -> Image:
+        """Build, or find, the image of this commit and recipe. The last good one is untouched when it fails.
+
+        Raises:
+            BuildFailed: with the log's relevant lines in `details`.
+            RuntimeUnreachable: the engine does not answer.
+            SettingError: the CA bundle cannot be read.
+        """
+        started = time.monotonic()
+        if not request.settings.no_cache and (image := await self.find(request)) is not None:
+            report(Noted(f"{image.reference} is there already: same commit, same recipe."))
+            return replace(image, cached=True, seconds=time.monotonic() - started)
+        facts = await self._engine.call(lambda client: client.info())
+        buildx = await Buildx.find(self._engine.address) if self._wants_buildkit else None
+        recipe = make_recipe(request, buildkit=buildx is not None)
+        uv = uv_program(str(facts.get("Architecture", ""))) if recipe.uses_uv else None
+        report(StepStarted("build", f"building {request.title} at {records.short_commit(request.source.commit)}"))
+        if buildx is None:
+            report(
+                Noted(
+                    "Docker's buildx plugin is missing: this build is slower and larger than it needs to be.", "warning"
+                )
+            )
+        tag = records.image_tag(request.slug, request.source.commit, recipe.hash)
+        progress = BuildProgress(report, recipe.titles)
+        async with (
+            build_context(request, recipe, uv=uv, work_dir=self._work_dir) as context,
+            _order(request, recipe, tag) as order,
+        ):
+            if buildx is not None:
+                built = await buildx.build(context, order, progress)
+            else:
+                built = await build_classic(self._engine, context, order, progress)
+        if not built:
+            raise explain(_failed(request, progress))
+        image = await self._engine.call(lambda client: _read(client, tag))
+        seconds = time.monotonic() - started
+        report(StepFinished("build", f"built {tag}", seconds))
+        return replace(image, seconds=seconds, notes=recipe.notes)
+
+    async def find(self, request: BuildRequest) -> Image | None:
+        """The image of this commit and recipe, if it was built before."""
+        recipe = make_recipe(request)
+
+        def look(client: docker.DockerClient) -> Image | None:
+            found = records.find_images(client, COMMIT=request.source.commit, RECIPE=recipe.hash, WORKSHOP=request.slug)
+            tagged = [image for image in found if image.get("RepoTags")]
+            return _with_packages(client, tagged[0]) if tagged else None
+
+        return await self._engine.call(look)
+
+    async def images(self) -> tuple[Image, ...]:
+        """Ours, newest first, found by labels; those that lost their name to a newer build come last."""
+
+        def look(client: docker.DockerClient) -> tuple[Image, ...]:
+            found = records.find_images(client)
+            shared = records.shared_sizes(client, found)
+            return tuple(replace(records.image_of(image), shared_bytes=shared[image["Id"]]) for image in found)
+
+        return await self._engine.call(look)
+
+    async def remove(self, image: Image) -> Removal:
+        """Remove one image of ours; already gone is success, in use is a survivor."""
+
+        def work(client: docker.DockerClient) -> Removal:
+            import docker.errors
+
+            api: Any = client.api
+            inspected = records.inspect_image(client, image.digest)
+            if inspected is None:
+                return Removal()
+            if records.image_of(inspected).recipe == "":
+                return Removal(left=(Survivor("image", image.reference, "it is not one of ours"),))
+            try:
+                for tag in inspected.get("RepoTags") or ():
+                    api.remove_image(tag)
+                with contextlib.suppress(docker.errors.ImageNotFound):
+                    api.remove_image(inspected["Id"])
+            except docker.errors.APIError as error:
+                if error.status_code != 409:
+                    raise
+                return Removal(left=(Survivor("image", image.reference, f"in use: {explanation(error)}"),))
+            return Removal({"images": 1})
+
+        return await self._engine.call(work)
+
+
+def _read(client: docker.DockerClient, tag: str) -> Image:
+    inspected = records.inspect_image(client, tag)
+    if inspected is None:
+        raise RuntimeRefused(
+            f"The image {tag} was built, but the engine does not have it.",
+            hint="Is another builder than Docker's own in use? `docker buildx ls` shows it.",
+        )
+    return _with_packages(client, inspected)
+
+
+def _with_packages(client: docker.DockerClient, inspected: dict[str, Any]) -> Image:
+    return records.image_of(inspected, packages=records.read_packages(client, inspected["Id"]))
+
+
+@contextlib.asynccontextmanager
+async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterator[BuildOrder]:
+    """What the build is told. Secrets are in files of a private folder while it runs."""
+    with tempfile.TemporaryDirectory(prefix="workshop-secret-") as folder:
+        secrets = await asyncio.to_thread(_write_secrets, Path(folder), request.settings)
+        yield BuildOrder(
+            tag=tag,
+            labels=records.image_labels(request.slug, request.source.commit, recipe.hash, request.source.repository),
+            arguments={**recipe.arguments, **_proxies()},
+            secrets=secrets,
+            no_cache=request.settings.no_cache,
+        )
+
+
+def _write_secrets(folder: Path, settings: ImageSettings) -> dict[str, Path]:
+    secrets = {}
+    if text := index_variables(settings):
+        secrets["index"] = folder / "index"
+        secrets["index"].write_text(text, encoding="utf-8")
+    if settings.ca_bundle:
+        # For Dockerfiles of repositories: `RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt`.
+        secrets["ca"] = folder / "ca"
+        secrets["ca"].write_bytes(read_ca_bundle(settings.ca_bundle))
+    return secrets
+
+
+def index_variables(settings: ImageSettings) -> str:
+    """The package index as shell assignments, for uv and pip."""
+    values: dict[str, str] = {}
+    if settings.index_url:
+        values |= {"UV_DEFAULT_INDEX": settings.index_url, "PIP_INDEX_URL": settings.index_url}
+    if settings.extra_index_url:
+        values |= {"UV_INDEX": settings.extra_index_url, "PIP_EXTRA_INDEX_URL": settings.extra_index_url}
+    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def _proxies() -> dict[str, str]:
+    """This machine's proxies, which builders keep out of the image; not those that only this machine can reach."""
+    found = {name: os.environ[name] for name in PROXIES if os.environ.get(name)}
+    local = ("//127.", "//localhost", "@127.", "@localhost")
+    return {name: value for name, value in found.items() if not any(mark in value for mark in local)}
+
+
+def _failed(request: BuildRequest, progress: BuildProgress) -> FailedBuild:
+    detected = request.detected
+    wanted = detected.python or detected.python_range
+    where = next((name for name in detected.files if name.endswith(("runtime.txt", "pyproject.toml", "Pipfile"))), "")
+    apt_file = f"{detected.binder_dir}/apt.txt" if detected.binder_dir else "apt.txt"
+    own = detected.kind == "dockerfile"
+    return FailedBuild(
+        lines=progress.failure_lines(),
+        step=progress.failed.title if progress.failed else "",
+        base="named in the Dockerfile" if own else choose_base(detected, request.settings),
+        python=f"Python {wanted}" + (f" ({where})" if where else "") if wanted else "",
+        apt_file=apt_file,
+    )

@@ -1,0 +1,144 @@
+"""Images of ours as the Docker engine knows them, and what is read out of one."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import tarfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from workshop.model import labels
+from workshop.model.image import Image
+
+if TYPE_CHECKING:
+    import docker
+
+PACKAGES_FILE = "/opt/workshop/record/packages.txt"
+RUNTIME = "docker"
+
+
+def image_labels(workshop: str, commit: str, recipe: str, repository: str) -> dict[str, str]:
+    """What every image of ours carries."""
+    return {
+        labels.TOOL: labels.TOOL_VALUE,
+        labels.KIND: "image",
+        labels.WORKSHOP: workshop,
+        labels.COMMIT: commit,
+        labels.RECIPE: recipe,
+        labels.REPOSITORY: repository,
+        labels.CREATED: datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def image_tag(slug: str, commit: str, recipe: str) -> str:
+    """`workshop/<slug>:<commit>-<recipe>`, of a folder's content its digest."""
+    return f"workshop/{slug}:{short_commit(commit)}-{recipe[:8]}"
+
+
+def short_commit(commit: str) -> str:
+    return commit.removeprefix("folder-").removeprefix("dirty-")[:7]
+
+
+def find_images(client: docker.DockerClient, **wanted: str) -> list[dict[str, Any]]:
+    """Inspections of our images with these labels, newest first.
+
+    Args:
+        wanted: values by the name of a constant of `model.labels` (`COMMIT="…"`).
+    """
+    api: Any = client.api
+    filters = [f"{labels.TOOL}={labels.TOOL_VALUE}", f"{labels.KIND}=image"]
+    filters += [f"{getattr(labels, name)}={value}" for name, value in wanted.items()]
+    found = []
+    for entry in api.images(filters={"label": filters}):
+        inspected = inspect_image(client, entry["Id"])
+        if inspected is not None:
+            found.append(inspected)
+    return sorted(found, key=lambda image: (bool(image.get("RepoTags")), _created(image)), reverse=True)
+
+
+def inspect_image(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
+    """What the engine says of an image; None when it is not there."""
+    import docker.errors
+
+    api: Any = client.api
+    try:
+        inspected: dict[str, Any] = api.inspect_image(reference)
+    except docker.errors.ImageNotFound:
+        return None
+    return inspected
+
+
+def image_of(inspected: Mapping[str, Any], *, packages: tuple[str, ...] = ()) -> Image:
+    """An engine's inspection as ours."""
+    marks = (inspected.get("Config") or {}).get("Labels") or {}
+    tags = [tag for tag in inspected.get("RepoTags") or () if not tag.startswith("<none>")]
+    own = [tag for tag in tags if tag.startswith("workshop/")]
+    return Image(
+        reference=(own or tags or [inspected["Id"]])[0],
+        digest=inspected["Id"],
+        commit=marks.get(labels.COMMIT, ""),
+        recipe=marks.get(labels.RECIPE, ""),
+        runtime=RUNTIME,
+        size_bytes=int(inspected.get("Size") or 0),
+        created=_created(inspected),
+        workshop=marks.get(labels.WORKSHOP, ""),
+        repository=marks.get(labels.REPOSITORY, ""),
+        packages=packages,
+    )
+
+
+def _created(inspected: Mapping[str, Any]) -> datetime:
+    marks = (inspected.get("Config") or {}).get("Labels") or {}
+    text = marks.get(labels.CREATED) or str(inspected.get("Created") or "")
+    with contextlib.suppress(ValueError):
+        when = datetime.fromisoformat(text.replace("Z", "+00:00")[:32])
+        return when if when.tzinfo else when.replace(tzinfo=UTC)
+    return datetime.fromtimestamp(0, UTC)
+
+
+def read_packages(client: docker.DockerClient, image: str) -> tuple[str, ...]:
+    """The list of packages that the build wrote down; nothing for an image that has none.
+
+    The engine gives out files of containers only: one is made for it, never started, and removed.
+    """
+    import docker.errors
+
+    api: Any = client.api
+    marks = {labels.TOOL: labels.TOOL_VALUE, labels.KIND: "helper"}
+    made = api.create_container(image, command=["true"], entrypoint=[], labels=marks, network_disabled=True)
+    try:
+        stream, _ = api.get_archive(made["Id"], PACKAGES_FILE)
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:
+            member = tar.next()
+            content = tar.extractfile(member) if member is not None else None
+            text = content.read().decode("utf-8", "replace") if content else ""
+    except docker.errors.NotFound:
+        return ()
+    finally:
+        api.remove_container(made["Id"], force=True, v=True)
+    return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
+
+
+def shared_sizes(client: docker.DockerClient, images: list[dict[str, Any]]) -> dict[str, int]:
+    """How much of each image's size is in layers that another of these images has as well, by image id."""
+    api: Any = client.api
+    layers: dict[str, dict[str, int]] = {}
+    for image in images:
+        digests = (image.get("RootFS") or {}).get("Layers") or []
+        sizes = [int(entry["Size"]) for entry in reversed(api.history(image["Id"])) if entry["Size"] > 0]
+        layers[image["Id"]] = _by_layer(digests, sizes)
+    return {
+        ident: sum(
+            size
+            for digest, size in own.items()
+            if any(digest in others for other, others in layers.items() if other != ident)
+        )
+        for ident, own in layers.items()
+    }
+
+
+def _by_layer(digests: list[str], sizes: list[int]) -> dict[str, int]:
+    """Sizes belong to layers in order; empty layers have no size in the history, and then no layer can be told."""
+    return dict(zip(digests, sizes, strict=True)) if len(digests) == len(sizes) else {}
