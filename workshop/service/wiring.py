@@ -164,7 +164,7 @@ class Wiring:
             else:
                 from workshop.images.docker_builder import DockerBuilder
 
-                self._builders[name] = DockerBuilder(self.docker)
+                self._builders[name] = DockerBuilder(self.docker, work_dir=self.places.cache / "contexts")
         return self._builders[name]
 
     async def answers(self, runtime: str) -> bool:
