@@ -49,6 +49,7 @@ def cards_pdf(handout: Handout, *, font: bytes = b"") -> bytes:
         left = MARGIN + (place % COLUMNS) * CARD_WIDTH
         top = PAGE[1] - MARGIN - (place // COLUMNS) * CARD_HEIGHT
         _card(canvas, handout, card, left, top, title_font)
+    canvas.showPage()
     canvas.save()
     return target.getvalue()
 

@@ -1,0 +1,98 @@
+"""Plain-text tables and sentences of the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from workshop.model.image import Image
+from workshop.model.seat import Seat
+from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot, Survivor
+from workshop.present.removal import removal_sentence, survivor_lines
+from workshop.present.tables import image_table, room_table, seat_table, summary_line, table, when
+
+
+def test_a_seat_table_has_a_line_for_each_seat_with_state_link_activity_and_resources(snapshot: Snapshot) -> None:
+    lines = seat_table(snapshot).splitlines()
+    assert lines[0].split() == ["Seat", "Link", "State", "Help", "Active", "Memory", "CPU", "Label", "Detail"]
+    assert len(lines) == 8
+    first, second = lines[1], lines[2]
+    for words in (snapshot.seats[0].link, "▶ running", "512 MB  50%", "97%"):
+        assert words in first
+    for words in ("◐ idle 12 min", "⚑ 3 min", "Zoë, row 2"):
+        assert words in second
+    assert "the image has no jupyter-lab" in lines[5]
+    assert "spare" in lines[7]
+
+
+def test_nothing_is_cut_when_no_width_is_given(make_seat: Callable[..., Seat], snapshot: Snapshot) -> None:
+    long = "x" * 300
+    text = seat_table(replace(snapshot, seats=(make_seat(1, detail=long),)))
+    assert long in text
+
+
+def test_a_room_without_seats_says_so(snapshot: Snapshot) -> None:
+    assert seat_table(replace(snapshot, seats=())) == "No seats."
+
+
+def test_the_summary_names_room_runtime_counts_and_end(snapshot: Snapshot) -> None:
+    assert summary_line(snapshot) == (
+        "python-basics on docker: 5 of 7 ready, 1 failed, 3 claimed, 1 asks for help, ends in 2 h 05 min"
+    )
+
+
+def test_columns_are_as_wide_as_their_text_in_cells_and_empty_ones_are_left_out() -> None:
+    lines = table(["Name", "Empty", "N"], [["日本", "", "7"], ["ab", "", "12"]], right=[2]).splitlines()
+    assert lines == ["Name   N", "日本   7", "ab    12"]
+
+
+def test_a_table_without_rows_is_its_heading() -> None:
+    assert table(["A", "B"], []) == "A  B"
+
+
+def test_rooms_are_listed_with_what_is_ready_and_when_they_end(now: datetime) -> None:
+    rooms = [
+        ClassroomSummary("a", "Python basics", "docker", 10, 8, "http://10.0.0.1:8080/", ends=now + timedelta(hours=2)),
+        ClassroomSummary("b", "R", "process", 2, 2, "http://10.0.0.1:8081/", ends=now - timedelta(hours=2)),
+        ClassroomSummary("c", "R", "process", 2, 2, "http://10.0.0.1:8082/", detail="its gateway does not run"),
+    ]
+    lines = room_table(rooms, now=now).splitlines()
+    assert "8/10" in lines[1]
+    assert "(in 2 h 00 min)" in lines[1]
+    assert "(past)" in lines[2]
+    assert "no end" in lines[3]
+    assert lines[3].endswith("its gateway does not run")
+
+
+def test_a_moment_without_now_is_whole(now: datetime) -> None:
+    assert when(now).startswith("2026-03-01 ")
+
+
+def test_images_are_listed_with_size_and_age(now: datetime) -> None:
+    image = Image("workshop/python:1", "sha256:0", "0" * 40, "r", "docker", size_bytes=512 * 1024**2, created=now)
+    text = image_table([image])
+    assert "workshop/python:1" in text
+    assert "512 MB" in text
+    assert "Used" not in text
+
+
+@pytest.mark.parametrize(
+    ("removal", "sentence"),
+    [
+        (Removal({"seats": 10, "networks": 1}), "Removed 1 network and 10 seats; 0 left."),
+        (Removal({"seats": 1}), "Removed 1 seat; 0 left."),
+        (Removal({"a": 2, "b": 2, "c": 2}), "Removed 2 a, 2 b and 2 c; 0 left."),
+        (Removal({"seats": 0}), "Nothing to remove; 0 left."),
+        (Removal({"seats": 2}, (Survivor("network", "n", "in use"),)), "Removed 2 seats; 1 left."),
+    ],
+)
+def test_a_removal_is_one_sentence_with_what_is_left(removal: Removal, sentence: str) -> None:
+    assert removal_sentence(removal) == sentence
+
+
+def test_each_survivor_is_named_with_its_reason() -> None:
+    removal = Removal({}, (Survivor("network", "w-1", "a container of another program uses it"),))
+    assert survivor_lines(removal) == ("network w-1: a container of another program uses it",)
