@@ -120,4 +120,4 @@ def _tell(session: Session, error: WorkshopError) -> int:
 
 
 def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    return text if text.endswith((".", "?", "!", ")")) else f"{text}."

@@ -85,12 +85,16 @@ class Progress:
             self._diagnostics.line(f"{_position(event)}{event.text}")
 
     def _step_finished(self, event: StepFinished) -> None:
-        self._step = None
+        began, self._step = self._step, None
         if self._quiet:
             return
         took = " (there already)" if event.cached else f" ({event.seconds:.1f} s)" if event.seconds >= 0.1 else ""
-        mark = "✓ " if self._lively else "  "
-        self._diagnostics.line(f"{mark}{event.text}{took}")
+        if self._lively:
+            self._diagnostics.line(f"✓ {event.text}{took}")
+        elif began is None or began.text != event.text:
+            self._diagnostics.line(f"  {event.text}{took}")
+        elif took:
+            self._diagnostics.line(f"  done{took}")
 
     def _log_line(self, text: str) -> None:
         if self._quiet:

@@ -8,22 +8,28 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import name_argument, runtime_option, verb
+from workshop.cli.handouts import write_cards, write_codes
+from workshop.cli.options import name_argument, runtime_option, settings_options, verb
 from workshop.cli.session import Session
-from workshop.errors import UsageError, WorkshopError
+from workshop.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from workshop.model.palette import Palette
     from workshop.model.seat import Seat
     from workshop.model.snapshot import Snapshot
 
 
 @verb("links")
 @runtime_option
+@settings_options("theme")
 @name_argument
 @click.option("--csv", "as_csv", is_flag=True, help="A table for spreadsheets: seat, code, link.")
 @click.option("--markdown", is_flag=True, help="A table for a page or a chat.")
+@click.option(
+    "--cards", type=click.Path(path_type=Path, dir_okay=False), help="Printable cards: a FILE.pdf or FILE.html."
+)
 @click.option(
     "--qr-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
 )
 @click.option("--spares", is_flag=True, help="Spare seats too.")
 def links_command(
-    session: Session, name: str, *, as_csv: bool, markdown: bool, qr_dir: Path | None, spares: bool
+    session: Session, name: str, *, as_csv: bool, markdown: bool, cards: Path | None, qr_dir: Path | None, spares: bool
 ) -> int:
     """Links of a class, one for each seat, in the form that is wanted. Whoever has a link has the seat."""
     if as_csv and markdown:
@@ -42,14 +48,16 @@ def links_command(
 
     seats = handed_out(snapshot.seats, spares=spares)
     join = snapshot.classroom.join_url()
+    if cards is not None:
+        write_cards(cards, snapshot, seats, _palette(session))
+        session.output.text(f"Wrote {len(seats)} cards to {cards}.")
     if qr_dir is not None:
-        written = _write_codes(qr_dir, join, seats)
-        session.output.text(f"Wrote {written} files to {qr_dir}.")
-    elif as_csv:
+        session.output.text(f"Wrote {write_codes(qr_dir, snapshot, seats)} files to {qr_dir}.")
+    if as_csv:
         session.output.text(links_csv(seats))
     elif markdown:
         session.output.text(links_markdown(seats, join, title=snapshot.classroom.workshop))
-    else:
+    elif cards is None and qr_dir is None:
         session.output.text(links_text(seats, join))
     session.output.document(_document(snapshot, seats))
     return ExitCode.DONE
@@ -63,17 +71,14 @@ def _document(snapshot: Snapshot, seats: Sequence[Seat]) -> dict[str, object]:
     }
 
 
-def _write_codes(folder: Path, join: str, seats: Sequence[Seat]) -> int:
-    """`seat-07.png` and `seat-07.svg` for each seat, `join.…` for the room; how many files."""
-    from workshop.present.qr import png, qr_code, svg
+def _palette(session: Session) -> Palette:
+    """The colours of the theme that is set; a theme that is not there is said."""
+    from workshop.config.paths import paths
+    from workshop.config.settings import settings
+    from workshop.config.themes import load_themes
 
-    wanted = [("join", join), *((f"seat-{seat.name}", seat.link) for seat in seats)]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, link in wanted:
-            code = qr_code(link)
-            (folder / f"{name}.png").write_bytes(png(code))
-            (folder / f"{name}.svg").write_text(svg(code, title=name), "utf-8")
-    except OSError as error:
-        raise WorkshopError(f"{folder} cannot be written: {error.strerror}.", hint="Name another folder.") from error
-    return 2 * len(wanted)
+    wanted = settings(session.flags).theme
+    themes = load_themes(paths(session.flags))
+    for problem in (*themes.problems, *filter(None, [themes.missing(wanted)])):
+        session.diagnostics.warning(f"{problem.path}: {problem.message} {problem.hint}".rstrip())
+    return themes.palette(wanted)
