@@ -45,7 +45,9 @@ async def close_classroom(engine: DockerEngine, wall: HostWall, classroom: Class
     """Remove containers and rules at once, then volumes, then the network; count, list again, name survivors."""
     removed: Counter[str] = Counter()
     reasons: dict[str, str] = {}
-    lowering = asyncio.create_task(wall.lower_for(classroom)) if await _has_network(engine, classroom) else None
+    network_there = bool(await engine.call(lambda client: room_networks(client, classroom.uid)))
+    lowering: asyncio.Task[tuple[int, str]] | None
+    lowering = asyncio.create_task(wall.lower_for(classroom, network_there=network_there))
     try:
         for _ in range(ROUNDS):
             containers = await _containers(engine, classroom, helpers=lowering is None)
@@ -97,10 +99,6 @@ async def remove_strays(engine: DockerEngine, known: Collection[str]) -> Removal
     left = {box["Id"]: box for box in boxes if box["Id"] in reasons}
     lost = tuple(Survivor("volume", name, reasons[name]) for name in volumes if name in reasons)
     return Removal({kind: count for kind, count in removed.items() if count}, (*_survivors(left, reasons), *lost))
-
-
-async def _has_network(engine: DockerEngine, classroom: Classroom) -> bool:
-    return bool(await engine.call(lambda client: room_networks(client, classroom.uid)))
 
 
 async def _containers(engine: DockerEngine, classroom: Classroom, *, helpers: bool) -> list[Mapping[str, Any]]:

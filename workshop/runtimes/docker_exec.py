@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import struct
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ class SeatExec:
         self._timeout = timeout
         self._socket: Any = None
         self._over = threading.Event()
+        self._began = time.monotonic()
 
     def run(self, client: docker.DockerClient, number: int) -> ExecResult:
         """Wait for its end; blocking.
@@ -57,6 +59,9 @@ class SeatExec:
                     hint=f"Restart it: `workshop restart … {seat_name(number)}`.",
                 ) from error
             raise
+        # 137 alone says only that something killed it: the kernel does so too, when the seat's memory is full.
+        if result.exit_code in TIMED_OUT and time.monotonic() - self._began >= self._timeout:
+            raise TimeoutError(f"{self._argv[0]} in seat {seat_name(number)} took longer than {self._timeout:g} s")
         return result
 
     def give_up(self) -> None:

@@ -16,7 +16,14 @@ from workshop.engines.docker_engine import DockerEngine, explanation
 from workshop.errors import WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.runtimes.docker_objects import bridge_name, helper_request
-from workshop.runtimes.host_wall import NO_IPTABLES, local_resolvers, lower_script, raise_script
+from workshop.runtimes.host_wall import (
+    NO_IPTABLES,
+    NO_NSENTER,
+    helper_script,
+    local_resolvers,
+    lower_script,
+    raise_script,
+)
 
 if TYPE_CHECKING:
     import docker
@@ -24,8 +31,8 @@ if TYPE_CHECKING:
 MODES = ("auto", "direct", "helper", "off")
 RESOLV_CONF = Path("/etc/resolv.conf")
 SECONDS = 30
-NO_HELPER = 43
-"""The seats' image has no `nsenter`: no rule can be set through it, so none was."""
+UNABLE = (NO_IPTABLES, NO_NSENTER)
+"""Where no rule can be set, none was."""
 
 OPEN_SENTENCE = (
     "Seats can connect to whatever the engine's machine listens on at all addresses (not to each other, "
@@ -39,6 +46,11 @@ def bridge_is_here(bridge: str) -> bool:
     False with an engine in a virtual machine (Docker Desktop, Colima), without root (rootless mode) or elsewhere.
     """
     return Path("/sys/class/net", bridge).exists()
+
+
+def is_root_here() -> bool:
+    """Whether this program may set firewall rules of this machine itself."""
+    return sys.platform == "linux" and os.geteuid() == 0
 
 
 class HostWall:
@@ -60,16 +72,16 @@ class HostWall:
         code, said = await self._run(classroom, script)
         if code == 0:
             return _desktop_note()
-        if code == NO_IPTABLES:
-            said = "iptables is not installed there"
         return f"{OPEN_SENTENCE}: the rule against it could not be set ({said})."
 
-    async def lower_for(self, classroom: Classroom) -> tuple[int, str]:
+    async def lower_for(self, classroom: Classroom, *, network_there: bool) -> tuple[int, str]:
         """Remove the rules: how many there were, and why some may be left (nothing when none are)."""
         if self._mode == "off":
             return 0, ""
-        code, said = await self._run(classroom, lower_script(classroom.uid))
-        if code not in (0, NO_IPTABLES, NO_HELPER):
+        if not is_root_here() and not network_there:
+            return 0, ""  # the rules go before the network does
+        code, said = await self._run(classroom, lower_script(classroom.uid), network_there=network_there)
+        if code not in (0, *UNABLE):
             return 0, said
         return said.count("removed "), ""
 
@@ -84,8 +96,8 @@ class HostWall:
         ]
         return local_resolvers(RESOLV_CONF.read_text(errors="replace"), own)
 
-    async def _run(self, classroom: Classroom, script: str) -> tuple[int, str]:
-        direct = os.geteuid() == 0 and bridge_is_here(bridge_name(classroom.name))
+    async def _run(self, classroom: Classroom, script: str, *, network_there: bool = True) -> tuple[int, str]:
+        direct = is_root_here() and (bridge_is_here(bridge_name(classroom.name)) or not network_there)
         if self._mode == "direct" or (self._mode == "auto" and direct):
             try:
                 result = await run_command(("sh", "-c", script), timeout=SECONDS)
@@ -104,7 +116,9 @@ def _run_helper(client: docker.DockerClient, classroom: Classroom, script: str) 
 
     api: Any = client.api
     try:
-        helper = api.create_container_from_config(helper_request(classroom, classroom.image, script))["Id"]
+        helper = api.create_container_from_config(helper_request(classroom, classroom.image, helper_script(script)))[
+            "Id"
+        ]
     except APIError as error:
         return 1, explanation(error)
     try:
@@ -112,7 +126,7 @@ def _run_helper(client: docker.DockerClient, classroom: Classroom, script: str) 
         code = int(api.wait(helper, timeout=SECONDS)["StatusCode"])
         return code, api.logs(helper).decode("utf-8", "replace").strip()
     except APIError as error:
-        return (NO_HELPER if error.status_code == 400 else 1), explanation(error)
+        return (NO_NSENTER if error.status_code == 400 else 1), explanation(error)
     finally:
         with suppress(NotFound):
             api.remove_container(helper, force=True, v=True)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 METADATA = "169.254.169.254/32"
 """Where cloud machines hand out their own credentials; some also answer DNS there, which stays open."""
 NO_IPTABLES = 42
+NO_NSENTER = 43
 
 
 def comment(uid: str) -> str:
@@ -54,6 +55,24 @@ def raise_script(bridge: str, uid: str, resolvers: Sequence[str]) -> str:
 def lower_script(uid: str) -> str:
     """A script that removes every rule of a classroom and prints a line for each."""
     return "\n".join([*_prologue(), _removal(uid, say=True), "exit 0"])
+
+
+def helper_script(script: str) -> str:
+    """The same for a container that shares processes and network with the machine: run with the engine's programs.
+
+    The engine's own process is entered first: it has the `iptables` that the engine itself uses.
+    """
+    return "\n".join(
+        (
+            f"command -v nsenter >/dev/null || {{ echo 'the image has no nsenter'; exit {NO_NSENTER}; }}",
+            'engine=""',
+            "for process in /proc/[0-9]*; do",
+            '  name=""; read -r name 2>/dev/null <"$process/comm"',
+            '  [ "$name" = dockerd ] && engine="${process#/proc/}"',
+            "done",
+            f'exec nsenter --target "${{engine:-1}}" --mount -- sh -c {shlex.quote(script)}',
+        )
+    )
 
 
 def _prologue() -> tuple[str, ...]:
