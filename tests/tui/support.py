@@ -1,0 +1,449 @@
+"""A scripted stand-in for the service: for pictures that always look the same, and for trouble that cannot be provoked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from workshop.errors import UnknownClassroom, WorkshopError
+from workshop.model.classroom import Classroom, Door
+from workshop.model.definition import WorkshopDefinition
+from workshop.model.events import (
+    LogLine,
+    Noted,
+    RemovedObject,
+    SeatChanged,
+    StepFinished,
+    StepStarted,
+    WorkEvent,
+)
+from workshop.model.image import Detected, Image, Source
+from workshop.model.seat import Activity, Limits, Progress, Seat, SeatRecord, SeatState
+from workshop.model.snapshot import ClassroomSummary, EngineFacts, Fit, Problem, Removal, Snapshot
+from workshop.service import (
+    ActReport,
+    CheckReport,
+    DownReport,
+    Finding,
+    SeatResult,
+    TeardownPlan,
+    UpPlan,
+    UpReport,
+    UpRequest,
+    Workshop,
+    WorkshopEntry,
+)
+
+NOW = datetime(2026, 3, 2, 9, 41, 7, tzinfo=UTC)
+Report = Callable[[WorkEvent], None]
+
+
+class Clock:
+    """A clock that moves when it is told to."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def forward(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+def classroom(name: str = "python-basics", seats: int = 24, **changes: Any) -> Classroom:
+    room = Classroom(
+        name=name,
+        uid=f"uid{name}"[:12],
+        key="5a" * 32,
+        workshop="Python basics",
+        runtime="docker",
+        image="sha256:" + "3f" * 32,
+        commit="3f2a1b9c0d" * 4,
+        seats=seats,
+        door=Door("192.168.1.20", 8080),
+        created=NOW - timedelta(minutes=52),
+        ends=NOW + timedelta(hours=2, minutes=8),
+        limits=Limits(1024**3, 1.0, 512),
+    )
+    return replace(room, **changes)
+
+
+def seat_of(room: Classroom, number: int, **changes: Any) -> Seat:
+    seat = Seat(
+        number=number,
+        code=room.code(number),
+        link=room.link(number),
+        state=SeatState.READY,
+        activity=Activity.NEVER_OPENED,
+        memory_bytes=72 * 1024**2,
+        memory_limit=1024**3,
+        cpu_percent=0.3,
+        pids=3,
+    )
+    return replace(seat, **changes)
+
+
+def class_seats(room: Classroom) -> tuple[Seat, ...]:
+    """A class in full swing: something of everything."""
+    megabyte = 1024**2
+    seats = [seat_of(room, number) for number in range(1, room.seats + 1)]
+
+    def used(number: int, activity: Activity, minutes: float, memory: int, cpu: float, **more: Any) -> None:
+        if number > room.seats:
+            return
+        seats[number - 1] = replace(
+            seats[number - 1],
+            claimed=True,
+            activity=activity,
+            first_seen=NOW - timedelta(minutes=48),
+            last_active=NOW - timedelta(minutes=minutes),
+            memory_bytes=memory * megabyte,
+            cpu_percent=cpu,
+            pids=18,
+            browsers=1,
+            notebook="02-loops.ipynb",
+            **more,
+        )
+
+    for number in range(1, 19):
+        used(number, Activity.OPEN, number % 4 + 0.3, 150 + number * 7, 1.5)
+    used(2, Activity.RUNNING, 0, 412, 97)
+    used(5, Activity.IDLE, 12, 160, 0.2)
+    used(7, Activity.OPEN, 1, 230, 2, help_since=NOW - timedelta(minutes=4), label="Ada")
+    used(8, Activity.RUNNING, 0, 905, 99, warnings=("memory 88 % of its limit",))
+    used(11, Activity.DISCONNECTED, 7, 140, 0.1)
+    used(13, Activity.OUT_OF_MEMORY, 2, 300, 3, detail="a kernel was killed at 09:39")
+    used(15, Activity.OPEN, 3, 190, 1, help_since=NOW - timedelta(minutes=1), label="Grace H.")
+    used(17, Activity.OPEN, 0.2, 201, 4, progress=(Progress("02-loops.ipynb", 24, 15, NOW - timedelta(minutes=6)),))
+    if room.seats >= 21:
+        seats[20] = replace(seats[20], state=SeatState.FAILED, activity=Activity.NEVER_OPENED, memory_bytes=None,
+                            cpu_percent=None, pids=None, detail="ended while it started with exit code 137")  # fmt: skip
+    if room.seats >= 22:
+        seats[21] = replace(seats[21], state=SeatState.STARTING, activity=Activity.UNKNOWN, memory_bytes=None,
+                            cpu_percent=None)  # fmt: skip
+    for number in (23, 24):
+        if number <= room.seats:
+            seats[number - 1] = replace(seats[number - 1], spare=True)
+    return tuple(seats)
+
+
+def snapshot_of(room: Classroom, seats: Sequence[Seat] | None = None, **changes: Any) -> Snapshot:
+    picture = Snapshot(
+        classroom=room,
+        seats=class_seats(room) if seats is None else tuple(seats),
+        taken_at=NOW,
+        ends=room.ends,
+        gateway=True,
+    )
+    return replace(picture, **changes)
+
+
+def image(**changes: Any) -> Image:
+    known = Image(
+        reference="workshop/python-basics:3f2a1b9-9c8d7e6f",
+        digest="sha256:" + "3f" * 32,
+        commit="3f2a1b9c0d" * 4,
+        recipe="9c8d7e6f",
+        runtime="docker",
+        seconds=84.2,
+        size_bytes=612 * 1024**2,
+        created=NOW - timedelta(days=1),
+        workshop="python-basics",
+        repository="https://github.com/example/python-basics",
+        last_used=NOW - timedelta(hours=1),
+    )
+    return replace(known, **changes)
+
+
+@dataclass
+class Call:
+    """A call that the stand-in took."""
+
+    name: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass
+class ScriptedService:
+    """The facade's methods; what they answer is in the fields."""
+
+    entries: tuple[WorkshopEntry, ...] = ()
+    rooms: dict[str, Snapshot] = field(default_factory=dict)
+    silent: tuple[str, ...] = ()
+    clock: Clock = field(default_factory=Clock)
+    errors: dict[str, Exception] = field(default_factory=dict)
+    """Raised by the method of that name, until it is taken out."""
+    calls: list[Call] = field(default_factory=list)
+    gates: dict[str, asyncio.Event] = field(default_factory=dict)
+    """A method whose name is here waits for the event."""
+    seat_results: dict[int, SeatResult] = field(default_factory=dict)
+    log_text: str = "[I 09:00:01 ServerApp] Serving notebooks from local directory: /home/jovyan\n"
+    problems: tuple[Problem, ...] = ()
+    uncollected: tuple[int, ...] = ()
+    removal: Removal = field(default_factory=lambda: Removal({"seats": 24, "networks": 1, "gateways": 1}))
+    shell: tuple[str, ...] = ("true",)
+    findings: tuple[Finding, ...] = ()
+    found_images: tuple[Image, ...] = ()
+    definition_path: Path | None = None
+    work: Callable[[str, Report], Awaitable[None]] | None = None
+    """What `build` and `up` report on their way."""
+    _readers: dict[str, list[asyncio.Queue[Snapshot | Exception | None]]] = field(default_factory=dict)
+
+    # Script
+
+    def change(self, room: str, snapshot: Snapshot) -> None:
+        """The classroom looks different now."""
+        self.rooms[room] = snapshot
+        for queue in self._readers.get(room, []):
+            queue.put_nowait(snapshot)
+
+    def lose(self, room: str, error: Exception) -> None:
+        """The classroom cannot be watched any more."""
+        for queue in self._readers.get(room, []):
+            queue.put_nowait(error)
+
+    def remove(self, room: str) -> None:
+        self.rooms.pop(room, None)
+        for queue in self._readers.get(room, []):
+            queue.put_nowait(None)
+
+    def called(self, name: str) -> list[tuple[Any, ...]]:
+        return [call.arguments for call in self.calls if call.name == name]
+
+    async def _take(self, name: str, *arguments: Any) -> None:
+        self.calls.append(Call(name, arguments))
+        if name in self.gates:
+            await self.gates[name].wait()
+        if name in self.errors:
+            raise self.errors[name]
+
+    def _room(self, name: str) -> Snapshot:
+        if name not in self.rooms:
+            raise UnknownClassroom(f"There is no classroom {name!r}.", hint="There are none.")
+        return self.rooms[name]
+
+    # The facade
+
+    def workshops(self) -> tuple[WorkshopEntry, ...]:
+        return self.entries
+
+    async def load(self, file: str) -> Workshop:
+        await self._take("load", file)
+        definition = WorkshopDefinition.model_validate({"title": "Python basics", "source": file, "seats": 12})
+        return Workshop(definition, file, "", "", self.definition_path, "python-basics")
+
+    async def check(
+        self, file: str, *, seats: int | None = None, runtime: str = "", report: Report = id
+    ) -> CheckReport:
+        await self._take("check", file, seats, runtime)
+        workshop = await self.load(file)
+        wanted = seats or workshop.definition.seats
+        verdict = "fits" if wanted <= 20 else "tight" if wanted <= 28 else "does not fit"
+        return CheckReport(
+            workshop,
+            self.problems,
+            Source("https://github.com/example/python-basics", "3f2a1b9c0d" * 4, "/tmp/checkout", ref="main"),
+            Detected(
+                "python",
+                "binder",
+                "3.12",
+                ("binder/requirements.txt", "binder/apt.txt"),
+                (),
+                ("graphviz",),
+                "postBuild",
+                "",
+                ("01-first-steps.ipynb", "02-loops.ipynb"),
+                ("pandas",),
+            ),  # fmt: skip
+            runtime or "docker",
+            EngineFacts("docker", "27.1", 8, 32 * 1024**3, 24 * 1024**3),
+            Fit(wanted, 28, verdict, f"{wanted} seats of 1 GB on 32 GB: {verdict}, at most 28."),
+            None,
+        )
+
+    async def build(self, file: str, *, runtime: str = "", no_cache: bool = False, report: Report) -> Image:
+        await self._build_events(report)
+        await self._take("build", file)
+        return image()
+
+    async def _build_events(self, report: Report) -> None:
+        if self.work is not None:
+            await self.work("build", report)
+            return
+        report(StepStarted("resolve", "Finding https://github.com/example/python-basics"))
+        report(StepFinished("resolve", "Commit 3f2a1b9c0d3f: requirements.txt; Python 3.12", 1.4))
+        report(StepStarted("install", "Installing 41 packages"))
+        for name in ("jupyterlab==4.4.1", "numpy==2.2.1", "pandas==2.2.3", "matplotlib==3.10.0"):
+            report(LogLine(f" + {name}", "install"))
+        report(Noted("pandas is not pinned: another version may be built next time.", "warning"))
+
+    async def plan(self, request: UpRequest, *, report: Report = id) -> UpPlan:
+        await self._take("plan", request)
+        seats = request.seats or 24
+        room = classroom(request.name or "python-basics", seats)
+        verdict = "fits" if seats <= 28 else "does not fit"
+        fits = Fit(seats, 28, verdict, f"{seats} seats of 1 GB on 32 GB: {verdict}, at most 28.")
+        return UpPlan(room, tuple(range(1, seats + 1)), (), fits, False, (), image())
+
+    async def up(self, request: UpRequest, *, report: Report) -> UpReport:
+        room = classroom(request.name or "python-basics", request.seats or 24)
+        report(StepStarted("gateway", f"Opening {room.join_url()}"))
+        report(StepFinished("gateway", f"Students come in at {room.join_url()}", 0.4))
+        report(StepStarted("seats", f"{room.seats} of {room.seats} seats to start", total=room.seats))
+        states = (SeatState.READY,) * 17 + (SeatState.STARTING,) * 3 + (SeatState.CREATING,)
+        for number, state in enumerate(states[: room.seats], 1):
+            report(SeatChanged(SeatRecord(number, state, f"c{number}")))
+        await self._take("up", request)
+        for number in range(1, room.seats + 1):
+            report(SeatChanged(SeatRecord(number, SeatState.READY, f"c{number}")))
+        report(StepFinished("seats", f"{room.seats} of {room.seats} seats ready", 21.0))
+        self.rooms[room.name] = snapshot_of(room, [seat_of(room, n) for n in range(1, room.seats + 1)])
+        return UpReport(self.rooms[room.name], (), 21.4, 4.2)
+
+    async def add(self, name: str, count: int, *, report: Report) -> UpReport:
+        await self._take("add", name, count)
+        before = self._room(name)
+        there = len(before.seats)
+        new = [seat_of(before.classroom, number) for number in range(there + 1, there + count + 1)]
+        self.change(name, replace(before, seats=(*before.seats, *new)))
+        return UpReport(self.rooms[name])
+
+    async def classrooms(self) -> tuple[ClassroomSummary, ...]:
+        await self._take("classrooms")
+        return tuple(
+            ClassroomSummary(
+                name, snapshot.classroom.workshop, snapshot.classroom.runtime, len(snapshot.seats), snapshot.ready,
+                snapshot.classroom.join_url(), snapshot.ends, snapshot.classroom.created, snapshot.classroom.uid,
+                snapshot.gateway,
+            )
+            for name, snapshot in self.rooms.items()
+        )  # fmt: skip
+
+    def unreachable(self) -> tuple[str, ...]:
+        return self.silent
+
+    async def classroom(self, name: str) -> Classroom:
+        return self._room(name).classroom
+
+    async def status(self, name: str) -> Snapshot:
+        return self._room(name)
+
+    async def watch(self, name: str) -> AsyncIterator[Snapshot]:
+        await self._take("watch", name)
+        yield self._room(name)
+        queue: asyncio.Queue[Snapshot | Exception | None] = asyncio.Queue()
+        self._readers.setdefault(name, []).append(queue)
+        try:
+            while True:
+                picture = await queue.get()
+                if picture is None:
+                    return
+                if isinstance(picture, Exception):
+                    raise picture
+                yield picture
+        finally:
+            self._readers[name].remove(queue)
+
+    async def _each(self, verb: str, seats: Sequence[int]) -> ActReport:
+        return ActReport(verb, tuple(self.seat_results.get(n, SeatResult(n, True, verb)) for n in seats))
+
+    async def restart(self, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
+        await self._take("restart", name, tuple(seats))
+        return await self._each("restarted", seats)
+
+    async def reset(self, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
+        await self._take("reset", name, tuple(seats))
+        return await self._each("fresh", seats)
+
+    async def act(
+        self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report, **arguments: Any
+    ) -> ActReport:
+        await self._take("act", name, verb, tuple(seats), arguments)
+        before = self._room(name)
+        changes: dict[str, Any] = {}
+        if verb == "label":
+            changes = {"label": arguments["text"]}
+        elif verb == "help-done":
+            changes = {"help_since": None}
+        self.change(
+            name,
+            replace(before, seats=tuple(replace(s, **changes) if s.number in seats else s for s in before.seats)),
+        )
+        return await self._each(verb, seats)
+
+    async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
+        await self._take("logs", name, seat)
+        return self.log_text
+
+    async def shell_command(self, name: str, seat: int) -> tuple[str, ...]:
+        await self._take("shell_command", name, seat)
+        return self.shell
+
+    async def extend(self, name: str, span: timedelta) -> datetime:
+        await self._take("extend", name, span)
+        before = self._room(name)
+        assert before.ends is not None
+        self.change(name, replace(before, ends=before.ends + span))
+        return before.ends + span
+
+    async def say(self, name: str, text: str) -> None:
+        await self._take("say", name, text)
+        before = self._room(name)
+        self.change(name, replace(before, messages=(*before.messages, text)))
+
+    async def teardown_plan(self, name: str) -> TeardownPlan:
+        await self._take("teardown_plan", name)
+        snapshot = self._room(name)
+        objects = [("gateway", snapshot.classroom.join_url())]
+        objects += [("seat", f"{seat.name}  {seat.state.value}") for seat in snapshot.seats]
+        objects.append(("network", f"workshop-{name}"))
+        claimed = tuple(seat.number for seat in snapshot.seats if seat.claimed)
+        return TeardownPlan(snapshot.classroom, tuple(objects), claimed, self.uncollected)
+
+    async def down(
+        self, name: str, *, collect_to: Path | None = None, discard: bool = False, report: Report
+    ) -> DownReport:
+        report(StepStarted("gateway", "Closing the door"))
+        report(StepFinished("gateway", "The door is closed", 0.2))
+        report(StepStarted("seats", f"Removing everything of {name}"))
+        report(RemovedObject("gateway", name))
+        await self._take("down", name, collect_to, discard)
+        report(StepFinished("seats", f"{len(self.removal.left)} left", 2.1))
+        if not self.removal.left:
+            self.remove(name)
+        return DownReport(name, self.removal, str(collect_to or ""), 2.3)
+
+    async def cleanup_plan(self, *, everything: bool = False) -> tuple[ClassroomSummary, ...]:
+        await self._take("cleanup_plan", everything)
+        found = await self.classrooms()
+        return tuple(room for room in found if everything or (room.ends is not None and room.ends < self.clock()))
+
+    async def cleanup(self, *, everything: bool = False, report: Report) -> Removal:
+        await self._take("cleanup", everything)
+        return self.removal
+
+    async def images(self, *, runtime: str = "") -> tuple[Image, ...]:
+        await self._take("images", runtime)
+        return self.found_images
+
+    async def prune_images(self, *, keep: int = 2, report: Report) -> Removal:
+        await self._take("prune_images", keep)
+        return Removal({"images": 1})
+
+    async def doctor(self) -> tuple[Finding, ...]:
+        await self._take("doctor")
+        return self.findings
+
+    async def aclose(self) -> None:
+        self.calls.append(Call("aclose", ()))
+
+
+def unreachable_error() -> WorkshopError:
+    from workshop.errors import RuntimeUnreachable
+
+    return RuntimeUnreachable("The Docker engine does not answer.", hint="Start Docker.")

@@ -1,0 +1,63 @@
+"""One line of text, asked for over a screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from workshop.tui.screens.base import BaseDialog
+from workshop.tui.screens.confirm import ESCAPE
+
+Check = Callable[[str], str]
+"""What is wrong with a text; empty when nothing is."""
+
+
+class AskDialog(BaseDialog[str]):
+    """
+    Args:
+        title: what is asked.
+        text: why, or what happens then.
+        value: what stands in the field at first.
+        check: what is wrong with an answer; shown below the field, which then stays open.
+    """
+
+    BINDINGS: ClassVar = [ESCAPE]
+    AUTO_FOCUS = "Input"
+
+    def __init__(
+        self, title: str, text: str, *, value: str = "", placeholder: str = "", check: Check = lambda _text: ""
+    ) -> None:
+        super().__init__()
+        self._title = title
+        self._text = text
+        self._value = value
+        self._placeholder = placeholder
+        self._check = check
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog"):
+            yield Static(self._title, classes="dialog-title", markup=False)
+            yield Static(self._text, classes="dialog-text", markup=False)
+            yield Input(self._value, placeholder=self._placeholder, compact=True, classes="dialog-input")
+            yield Static("", id="wrong", classes="dialog-wrong", markup=False)
+            yield Static("↵ does it, esc leaves", classes="dialog-foot")
+
+    @on(Input.Changed)
+    def _changed(self) -> None:
+        self.query_one("#wrong", Static).update("")
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        wrong = self._check(event.value)
+        if wrong:
+            self.query_one("#wrong", Static).update(wrong)
+        else:
+            self.dismiss(event.value)
+
+    def action_back(self) -> None:
+        self.dismiss(None)

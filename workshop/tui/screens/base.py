@@ -1,0 +1,116 @@
+"""What all screens share: the two bars, the way back, news from the app, and a word when the terminal is too small."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+
+from workshop.actions import Scope
+from workshop.model.snapshot import Snapshot
+from workshop.tui.jobs import Job
+from workshop.tui.performing import Performer, performers
+from workshop.tui.widgets.bars import KeyBar, Parts, TopBar
+
+R = TypeVar("R")
+LEAST_WIDTH, LEAST_HEIGHT = 60, 16
+
+
+class TooSmall(Widget):
+    """Says that the terminal is smaller than what the screens are made for. Hidden by the style sheet otherwise."""
+
+    def render(self) -> Content:
+        size = self.app.size
+        text = f"{size.width}×{size.height} is small: {LEAST_WIDTH}×{LEAST_HEIGHT} shows more."
+        return Content.styled(text, "$text-warning")
+
+
+class News(Performer):
+    """What the app tells screens; each takes what concerns it. Covered screens paint when they are seen again."""
+
+    def room_changed(self, snapshot: Snapshot) -> None:
+        """A watched classroom looks different."""
+
+    def room_gone(self, room: str) -> None:
+        """A watched classroom is not there any more."""
+
+    def job_changed(self, job: Job) -> None:
+        """Long work has something new."""
+
+    def rooms_changed(self) -> None:
+        """The list of classrooms was read again."""
+
+    def tick(self) -> None:
+        """A second has passed."""
+
+    def go_back(self) -> None:
+        """Leave what is innermost: the filter, the marks, then the screen."""
+        raise NotImplementedError
+
+    async def action_press(self, action_id: str) -> None:
+        """Carry out an action as if its key was pressed: for clicks in the bar and for the palette."""
+        for node in performers(self.screen.focused or self.screen):
+            if action_id in {action.id for action in self.workshop.actions_of(node)}:
+                await node.action_perform(action_id)
+                return
+
+    def work(self, doing: str, work: Callable[[], Awaitable[None]], *, group: str = "default") -> None:
+        """Run something that waits; it ends with the screen, and a failure is told. `doing` says what failed."""
+        self.workshop.start_worker(self, doing, work, group=group)
+
+
+class BaseScreen(News, Screen[R]):
+    """A whole screen."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ()
+    AUTO_FOCUS = ".first-focus"
+
+    def compose(self) -> ComposeResult:
+        yield TopBar()
+        yield from self.body()
+        yield TooSmall()
+        yield KeyBar()
+
+    def body(self) -> Iterator[Widget]:
+        """Everything between the two bars."""
+        raise NotImplementedError
+
+    def crumbs(self) -> tuple[str, ...]:
+        """Where one is."""
+        return ()
+
+    def facts(self) -> Parts:
+        """What stands after it in the first line."""
+        return []
+
+    def right_facts(self) -> Parts:
+        """What stands at the end of the first line, and stays when the rest does not fit."""
+        return []
+
+    def tick(self) -> None:
+        self.query_one(TopBar).refresh()
+
+    def go_back(self) -> None:
+        self.dismiss()
+
+    def on_screen_resume(self) -> None:
+        if self.is_mounted:
+            self.query_one(TopBar).refresh()
+            self.query_one(KeyBar).refresh()
+            self.seen_again()
+
+    def seen_again(self) -> None:
+        """The screen is on top again: catch up with what it missed."""
+
+
+class BaseDialog(News, ModalScreen[R]):
+    """A question over a screen. Escape leaves it without doing anything."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = ()
+
+    def go_back(self) -> None:
+        self.dismiss(None)

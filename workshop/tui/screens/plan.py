@@ -1,0 +1,192 @@
+"""What `up` would make, before it makes it: seats, address, image, whether it fits. Then it is done, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Select, Static
+
+from workshop.actions import Scope
+from workshop.errors import WorkshopError
+from workshop.model.amounts import format_size, format_span
+from workshop.service import UpPlan, UpRequest
+from workshop.tui.bindings import bindings_for
+from workshop.tui.screens.base import BaseScreen
+from workshop.tui.screens.starting import begin_up
+from workshop.tui.widgets.form import Field
+
+VERDICTS = {
+    "fits": ("●", "$text-success"),
+    "tight": ("▲", "$text-warning"),
+    "does not fit": ("✗", "$text-error"),
+}
+RUNTIMES = ("docker", "kubernetes", "process")
+
+
+class PlanScreen(BaseScreen[None]):
+    """
+    Args:
+        file: what `up` takes.
+        title: the workshop's title.
+    """
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.PLAN,)
+    BINDINGS: ClassVar = bindings_for(Scope.PLAN)
+
+    def __init__(self, file: str, title: str) -> None:
+        super().__init__()
+        self._file = file
+        self._title = title
+        self._plan: UpPlan | None = None
+        self._planned: UpRequest | None = None
+        self._error: WorkshopError | None = None
+
+    def crumbs(self) -> tuple[str, ...]:
+        return (self._title, "open a classroom")
+
+    def body(self) -> Iterator[Widget]:
+        with VerticalScroll(id="plan"):
+            with Horizontal(classes="fields"):
+                yield Field("Name", Input(placeholder="from the title", id="name", compact=True))
+                yield Field("Seats", Input(placeholder="as defined", id="count", compact=True, type="integer"))
+                yield Field(
+                    "Runs on",
+                    Select([(name, name) for name in RUNTIMES], prompt="best there is", id="runtime", compact=True),
+                )
+            yield Static("", id="plan-text")
+            with Horizontal(classes="buttons"):
+                yield Button("Open it", id="go", compact=True, classes="first-focus", disabled=True)
+                yield Button("Not now", id="leave", compact=True)
+
+    def on_mount(self) -> None:
+        self._ask()
+
+    # The plan
+
+    @property
+    def request(self) -> UpRequest:
+        """What is asked for by the fields as they are."""
+        count = self.query_one("#count", Input).value
+        runtime = self.query_one("#runtime", Select).value
+        return UpRequest(
+            file=self._file,
+            name=self.query_one("#name", Input).value.strip(),
+            seats=int(count) if count.strip().isdigit() else None,
+            runtime=str(runtime) if runtime in RUNTIMES else "",
+        )
+
+    def _ask(self) -> None:
+        self._plan = self._error = None
+        self.query_one("#go", Button).disabled = True
+        self._show("Finding out what would be made…")
+        self.work("Planning", self._read, group="plan")
+
+    async def _read(self) -> None:
+        request = self.request
+        try:
+            plan = await self.workshop.service.plan(request)
+        except WorkshopError as error:
+            self._error = error
+            self._show("")
+            return
+        if request != self.request:
+            return
+        self._plan, self._planned = plan, request
+        self.query_one("#go", Button).disabled = bool(self.blocked("plan.go"))
+        self._show("")
+        if not isinstance(self.focused, Input | Select):
+            self.query_one("#go").focus()
+        self.refresh_bindings()
+
+    def _show(self, waiting: str) -> None:
+        text = self.query_one("#plan-text", Static)
+        if waiting:
+            text.update(Content.styled(waiting, "$text-muted"))
+        elif self._error is not None:
+            text.update(error_text(self._error))
+        elif self._plan is not None:
+            text.update(plan_text(self._plan))
+
+    @on(Input.Submitted)
+    @on(Input.Blurred)
+    @on(Select.Changed)
+    def _changed(self) -> None:
+        if self.request != self._planned:
+            self._ask()
+
+    # Actions
+
+    def blocked(self, action_id: str) -> str:
+        if action_id != "plan.go":
+            return ""
+        if self._error is not None:
+            return self._error.message
+        if self._plan is None or self.request != self._planned:
+            return "the plan is not there yet."
+        if self._plan.fits.verdict == "does not fit":
+            return self._plan.fits.sentence
+        return ""
+
+    def do_plan_again(self) -> None:
+        self._ask()
+
+    def do_plan_go(self) -> None:
+        assert self._plan is not None
+        request, name = self.request, self._plan.classroom.name
+        self.dismiss()
+        begin_up(self.workshop, request, name)
+
+    @on(Button.Pressed, "#go")
+    async def _go(self) -> None:
+        await self.action_perform("plan.go")
+
+    @on(Button.Pressed, "#leave")
+    def _leave(self) -> None:
+        self.dismiss()
+
+
+def plan_text(plan: UpPlan) -> Content:
+    """The plan as lines of label and value."""
+    classroom = plan.classroom
+    glyph, style = VERDICTS.get(plan.fits.verdict, ("·", "$foreground"))
+    rows: list[tuple[str, Content]] = [
+        ("Classroom", Content.assemble((classroom.name, "bold"), (f" on {classroom.runtime}", "$text-muted"))),
+        ("Seats", Content(_seats(plan))),
+        ("Fits", Content.assemble((f"{glyph} {plan.fits.sentence}", style))),
+        ("Students", Content.styled(f"come in at {classroom.join_url()}", "$foreground")),
+        ("Image", Content(_image(plan))),
+        ("Each seat", Content(f"{format_size(classroom.limits.memory_bytes)}, {classroom.limits.cpus:g} CPU")),
+    ]
+    if classroom.ends is not None:
+        length = format_span(classroom.ends - classroom.created)
+        rows.append(("Length", Content(f"{length} from now" if not plan.exists else f"{length} in all")))
+    lines = [Content.assemble((f"{label:<11}", "$text-muted")) + value for label, value in rows]
+    return Content("\n").join(lines)
+
+
+def _seats(plan: UpPlan) -> str:
+    spares = plan.classroom.spares
+    extra = f", {spares} of them spare" if spares else ""
+    if plan.exists or plan.keep:
+        return f"{len(plan.create)} to make, {len(plan.keep)} there already{extra}"
+    return f"{len(plan.create)} to make{extra}"
+
+
+def _image(plan: UpPlan) -> str:
+    if plan.image is not None:
+        return f"{plan.image.reference} is there"
+    return "is there" if plan.exists else "has to be built first"
+
+
+def error_text(error: WorkshopError) -> Content:
+    """An error with its details and what to do next."""
+    parts = [Content.assemble(("✗ ", "$text-error"), (error.message, "bold $text-error"))]
+    parts += [Content.styled(f"  {line}", "$text-muted") for line in error.details]
+    if error.hint:
+        parts.append(Content.styled(f"  {error.hint}", "$foreground"))
+    return Content("\n").join(parts)

@@ -1,0 +1,133 @@
+"""What can be done to a classroom as a whole."""
+
+from __future__ import annotations
+
+from workshop.actions import BY_ID
+from workshop.model.amounts import format_span, parse_span
+from workshop.model.snapshot import Snapshot
+from workshop.present.links import handed_out, links_text
+from workshop.present.rows import counted
+from workshop.tui.screens.ask import AskDialog
+from workshop.tui.screens.base import News
+from workshop.tui.screens.starting import begin_add
+
+MOST_ADDED = 500
+LONGEST_MESSAGE = 500
+
+
+class RoomActs(News):
+    """Mixed into screens that know a classroom."""
+
+    room: str
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        raise NotImplementedError
+
+    @property
+    def gone(self) -> bool:
+        return False
+
+    def room_blocked(self, action_id: str) -> str:
+        """Why an act on the classroom cannot be used now."""
+        if not action_id.startswith("class."):
+            return ""
+        if self.gone and (BY_ID[action_id].changes or action_id == "class.projector"):
+            return "the classroom is gone."
+        needs = ("class.projector", "class.copy_join", "class.copy_links", "class.definition")
+        if self.snapshot is None and action_id in needs:
+            return "the classroom is not known yet."
+        if action_id == "class.say" and self.snapshot is not None and not self.snapshot.gateway:
+            return "its gateway does not run."
+        return ""
+
+    def do_class_projector(self) -> None:
+        from workshop.tui.screens.projector import ProjectorScreen
+
+        self.app.push_screen(ProjectorScreen(self.room))
+
+    def do_class_definition(self) -> None:
+        from workshop.tui.screens.definition import DefinitionScreen
+
+        assert self.snapshot is not None
+        self.app.push_screen(DefinitionScreen.of_classroom(self.snapshot.classroom))
+
+    async def do_class_copy_join(self) -> None:
+        assert self.snapshot is not None
+        await self.workshop.copy(self.snapshot.classroom.join_url(), "the join link")
+
+    async def do_class_copy_links(self) -> None:
+        assert self.snapshot is not None
+        seats = handed_out(self.snapshot.seats)
+        await self.workshop.copy(links_text(seats, self.snapshot.classroom.join_url()), f"{len(seats)} links")
+
+    def do_class_say(self) -> None:
+        self.work("Saying it", self._say)
+
+    async def _say(self) -> None:
+        text = await self.app.push_screen_wait(
+            AskDialog(
+                "Say to the class",
+                "It appears on every seat page.",
+                placeholder="We go on at 10:45",
+                check=lambda given: _message_problem(given),
+            )
+        )
+        if text is not None:
+            await self.workshop.service.say(self.room, text.strip())
+            self.workshop.say("Said to the class.")
+
+    def do_class_extend(self) -> None:
+        self.work("Extending", self._extend)
+
+    async def _extend(self) -> None:
+        ends = self.snapshot.ends if self.snapshot else None
+        now = f"It ends at {self.workshop.local(ends):%H:%M}. " if ends else ""
+        text = await self.app.push_screen_wait(
+            AskDialog("Extend the class", f"{now}By how much: 30m, 1h, 1h30m", value="30m", check=_span_problem)
+        )
+        if text is None:
+            return
+        span = parse_span(text)
+        new = await self.workshop.service.extend(self.room, span)
+        self.workshop.say(f"Extended by {format_span(span)}: it ends at {self.workshop.local(new):%H:%M}.")
+
+    def do_class_add(self) -> None:
+        self.work("Adding seats", self._add)
+
+    async def _add(self) -> None:
+        there = len(self.snapshot.seats) if self.snapshot else 0
+        text = await self.app.push_screen_wait(
+            AskDialog(
+                "Add seats",
+                f"{counted(there, 'seat')} there. The new ones come up while the others work.",
+                value="1",
+                check=_count_problem,
+            )
+        )
+        if text is not None:
+            begin_add(self.workshop, self.room, int(text))
+
+    def do_class_down(self) -> None:
+        from workshop.tui.screens.teardown import TeardownScreen
+
+        self.app.push_screen(TeardownScreen(self.room))
+
+
+def _message_problem(text: str) -> str:
+    if not text.strip():
+        return "There is nothing to say yet."
+    return f"At most {LONGEST_MESSAGE} signs." if len(text.strip()) > LONGEST_MESSAGE else ""
+
+
+def _span_problem(text: str) -> str:
+    try:
+        return "" if parse_span(text).total_seconds() > 0 else "It has to be more than nothing."
+    except ValueError:
+        return "Write it as 30m, 1h or 1h30m."
+
+
+def _count_problem(text: str) -> str:
+    if not text.strip().isdigit() or not 1 <= int(text) <= MOST_ADDED:
+        return f"A number from 1 to {MOST_ADDED}."
+    return ""

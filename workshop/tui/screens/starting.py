@@ -1,0 +1,48 @@
+"""How long work is begun from several screens: each makes a job of the app and shows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from workshop.service import UpRequest
+from workshop.tui.jobs import Job, JobKind, Report
+
+if TYPE_CHECKING:
+    from workshop.tui.app import WorkshopApp
+
+
+def show_job(app: WorkshopApp, job: Job) -> None:
+    from workshop.tui.screens.job import JobScreen
+
+    app.push_screen(JobScreen(job))
+
+
+def begin_build(app: WorkshopApp, file: str, title: str, *, runtime: str = "") -> Job:
+    """Build a workshop's image, and show it being built."""
+
+    async def work(report: Report) -> object:
+        return await app.service.build(file, runtime=runtime, report=report)
+
+    job = app.start_job(JobKind.BUILD, f"Build {title}", title, work)
+    show_job(app, job)
+    return job
+
+
+def begin_up(app: WorkshopApp, request: UpRequest, name: str) -> Job:
+    """Open a classroom, and show it coming up."""
+
+    async def work(report: Report) -> object:
+        return await app.service.up(request, report=report)
+
+    job = app.start_job(JobKind.UP, f"Open {name}", name, work)
+    show_job(app, job)
+    return job
+
+
+def begin_add(app: WorkshopApp, room: str, count: int) -> Job:
+    """Make more seats; the class screen stays, its table shows them coming."""
+
+    async def work(report: Report) -> object:
+        return await app.service.add(room, count, report=report)
+
+    return app.start_job(JobKind.ADD, f"Add {count} seats to {room}", room, work)

@@ -1,0 +1,159 @@
+"""The end of a class: exactly what would be removed, what would be lost, and the classroom's name to be typed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Checkbox, Input, Static
+
+from workshop.actions import Scope
+from workshop.errors import WorkshopError
+from workshop.model.seat import seat_name
+from workshop.present.columns import Cell, Column
+from workshop.present.rows import counted
+from workshop.present.words import Tone
+from workshop.service import TeardownPlan
+from workshop.tui.bindings import bindings_for
+from workshop.tui.jobs import JobKind, Report
+from workshop.tui.screens.base import BaseScreen
+from workshop.tui.screens.starting import show_job
+from workshop.tui.widgets.row_table import RowTable
+
+COLUMNS = (Column("kind", "Kind", 12), Column("name", "What is removed", 30, grow=True))
+MOST_NAMED = 15
+
+
+class TeardownScreen(BaseScreen[None]):
+    """
+    Args:
+        room: the classroom's name.
+    """
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.TEARDOWN,)
+    BINDINGS: ClassVar = bindings_for(Scope.TEARDOWN)
+
+    def __init__(self, room: str) -> None:
+        super().__init__()
+        self.room = room
+        self._plan: TeardownPlan | None = None
+
+    def crumbs(self) -> tuple[str, ...]:
+        return (self.room, "tear down")
+
+    def body(self) -> Iterator[Widget]:
+        yield Static("Finding out what would be removed…", id="down-head")
+        yield RowTable(COLUMNS, id="objects")
+        with Vertical(id="down-ask"):
+            yield Static("", id="down-warning")
+            with Horizontal(id="down-collect"):
+                yield Checkbox("Collect the work first, into", value=True, id="collect", compact=True)
+                yield Input(str(self.workshop.places.collected / self.room), id="folder", compact=True)
+            yield Static("", id="down-question")
+            with Horizontal(classes="buttons"):
+                yield Input(placeholder=f"type {self.room} to confirm", id="typed", compact=True)
+                yield Button("Cancel", id="cancel", compact=True, classes="first-focus")
+                yield Button("Remove everything", id="go", compact=True, classes="danger", disabled=True)
+
+    def on_mount(self) -> None:
+        self.query_one("#down-ask").display = False
+        self.work("Planning the teardown", self._read)
+
+    async def _read(self) -> None:
+        try:
+            self._plan = await self.workshop.service.teardown_plan(self.room)
+        except WorkshopError:
+            self.dismiss()
+            raise
+        plan = self._plan
+        self.query_one("#down-head", Static).update(
+            Content.assemble(
+                (f"{counted(len(plan.objects), 'thing')} of ", "$foreground"),
+                (plan.classroom.name, "bold $text-error"),
+                (f" on {plan.classroom.runtime} will be removed", "$foreground"),
+            )
+        )
+        rows = [(f"{n}", (Cell(kind, Tone.MUTED), Cell(name))) for n, (kind, name) in enumerate(plan.objects)]
+        self.query_one(RowTable).set_rows(rows)
+        self._show_warning()
+        self.query_one("#down-ask").display = True
+        self.query_one("#cancel").focus()
+
+    def _show_warning(self) -> None:
+        plan = self._plan
+        assert plan is not None
+        keeps = bool(plan.claimed)
+        self.query_one("#down-collect").display = keeps
+        collecting = keeps and self.query_one("#collect", Checkbox).value
+        if plan.uncollected and not collecting:
+            text = f"▲ The work of {_named(plan.uncollected)} was not collected and will be lost."
+        elif plan.uncollected:
+            text = f"▲ The work of {_named(plan.uncollected)} was not collected yet."
+        elif plan.claimed:
+            text = f"The work of {counted(len(plan.claimed), 'seat')} was collected."
+        else:
+            text = "Nobody has taken a seat: there is no work to lose."
+        if plan.unsure:
+            text += f"\n▲ {_named(plan.unsure)} cannot be asked."
+        warning = self.query_one("#down-warning", Static)
+        warning.update(Content(text))
+        warning.set_class(bool(plan.uncollected or plan.unsure), "-warns")
+        self.query_one("#folder", Input).disabled = not collecting
+
+    @on(Checkbox.Changed, "#collect")
+    def _collect_changed(self) -> None:
+        if self._plan is not None:
+            self._show_warning()
+            self._typed()
+
+    @on(Input.Changed, "#typed")
+    def _typed(self) -> None:
+        self.query_one("#go", Button).disabled = bool(self.blocked("teardown.go"))
+        self.refresh_bindings()
+
+    @on(Input.Submitted, "#typed")
+    @on(Button.Pressed, "#go")
+    async def _go(self) -> None:
+        await self.action_perform("teardown.go")
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss()
+
+    def blocked(self, action_id: str) -> str:
+        if action_id != "teardown.go":
+            return ""
+        if self._plan is None:
+            return "the list is not there yet."
+        if self.query_one("#typed", Input).value.strip() != self.room:
+            return f"type {self.room} first."
+        if self._collecting and not self.query_one("#folder", Input).value.strip():
+            return "name a folder for the work."
+        return ""
+
+    @property
+    def _collecting(self) -> bool:
+        return self._plan is not None and bool(self._plan.claimed) and self.query_one("#collect", Checkbox).value
+
+    def do_teardown_go(self) -> None:
+        folder = Path(self.query_one("#folder", Input).value.strip()).expanduser() if self._collecting else None
+        service, room = self.workshop.service, self.room
+
+        async def work(report: Report) -> object:
+            return await service.down(room, collect_to=folder, discard=folder is None, report=report)
+
+        app = self.workshop
+        job = app.start_job(JobKind.DOWN, f"Tear down {room}", room, work)
+        app.leave_room(room)
+        show_job(app, job)
+
+
+def _named(numbers: tuple[int, ...]) -> str:
+    names = ", ".join(seat_name(number) for number in numbers[:MOST_NAMED])
+    more = f" and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else ""
+    return f"{counted(len(numbers), 'seat')} ({names}{more})"

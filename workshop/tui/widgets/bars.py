@@ -1,0 +1,111 @@
+"""The first and the last line of every screen: where one is, and which keys lead on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from rich.cells import cell_len
+from textual import events
+from textual.content import Content
+from textual.screen import Screen
+from textual.widget import Widget
+
+from workshop.actions import Action
+from workshop.tui.bindings import key_name
+from workshop.tui.performing import performers
+
+if TYPE_CHECKING:
+    from workshop.tui.app import WorkshopApp
+    from workshop.tui.screens.base import BaseScreen
+
+Parts = list[tuple[str, str]]
+"""Texts with their styles."""
+
+
+def width_of(parts: Parts) -> int:
+    return sum(cell_len(text) for text, _style in parts)
+
+
+class TopBar(Widget):
+    """Where one is on the left; on the right what holds for the whole session."""
+
+    DEFAULT_CSS = """
+    TopBar { height: 1; background: $panel; color: $foreground; }
+    """
+
+    def render(self) -> Content:
+        screen = cast("BaseScreen[object]", self.screen)
+        app = cast("WorkshopApp", self.app)
+        left: Parts = [(" workshop ", "bold $text-primary")]
+        for crumb in screen.crumbs():
+            left += [("› ", "$text-muted"), (f"{crumb} ", "bold")]
+        left += [("  ", ""), *screen.facts()] if screen.facts() else []
+        right: Parts = []
+        if app.read_only:
+            right.append((" READ-ONLY ", "bold $on-warning on $warning"))
+            right.append((" ", ""))
+        right += [*screen.right_facts(), ("  ", "")] if screen.right_facts() else []
+        running = len(app.jobs.running())
+        if running:
+            right.append((f"◌ {running} running  ", "$text-accent"))
+        right.append((f"{app.local(app.now()):%H:%M} ", "$text-muted"))
+        room = self.size.width - width_of(right)
+        while left and width_of(left) > room:
+            left.pop()
+        gap = max(0, room - width_of(left))
+        return Content.assemble(*left, (" " * gap, ""), *right)
+
+
+class KeyBar(Widget):
+    """The most useful keys of what has focus. Each can be clicked; the others are under `?`."""
+
+    MOST = 8
+    DEFAULT_CSS = """
+    KeyBar { height: 1; background: $panel; color: $text-muted; dock: bottom; }
+    """
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, self._bindings_updated)
+
+    def _bindings_updated(self, _screen: Screen[object]) -> None:
+        self.refresh()
+
+    def shown(self) -> list[tuple[Action, str, bool]]:
+        """The actions in the bar with their key, and whether each can be used now."""
+        app = cast("WorkshopApp", self.app)
+        found: list[tuple[Action, str, bool]] = []
+        for node in performers(self.screen.focused or self.screen):
+            for action in app.actions_of(node):
+                if action.footer and all(action.id != other.id for other, _key, _can in found):
+                    keys = app.keys_of(action.id)
+                    if keys:
+                        found.append((action, key_name(keys[0]), not node.blocked(action.id)))
+        return found[: self.MOST]
+
+    def _fitting(self) -> list[tuple[Action, str, str, bool]]:
+        """What fits whole: the action, its key, its word, and whether it can be used now."""
+        room = self.size.width
+        found = []
+        for action, key, can in self.shown():
+            room -= cell_len(key) + cell_len(action.footer) + 3
+            if room < 0:
+                break
+            found.append((action, key, action.footer, can))
+        return found
+
+    def render(self) -> Content:
+        parts: Parts = []
+        for _action, key, word, can in self._fitting():
+            key_style, word_style = (
+                ("bold $text-accent", "$text-muted") if can else ("$text-disabled", "$text-disabled")
+            )
+            parts += [(f" {key} ", key_style), (f"{word} ", word_style)]
+        return Content.assemble(*parts)
+
+    async def on_click(self, event: events.Click) -> None:
+        right = 0
+        for action, key, word, _can in self._fitting():
+            right += cell_len(key) + cell_len(word) + 3
+            if event.x < right:
+                await cast("BaseScreen[object]", self.screen).action_press(action.id)
+                return
