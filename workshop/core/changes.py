@@ -44,6 +44,8 @@ class FileFact:
     size: int = 0
     content: str = ""
     """The sha256 of a file, the target of a link."""
+    cells: str = ""
+    """Of a notebook, where somebody asked: a digest of its cells and outputs, without what editors add."""
 
     def same_as(self, other: FileFact | None) -> bool:
         return other is not None and self.kind is other.kind and self.content == other.content

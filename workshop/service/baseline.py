@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workshop.core.changes import FileFact, FileList, Kind, is_junk
@@ -56,15 +56,17 @@ async def baseline(wiring: Wiring, room: FoundRoom) -> Baseline:
 def _from_members(members: Members) -> Baseline:
     """Facts and, for notebooks, the digests of cells that were run before."""
     runs: dict[str, frozenset[str]] = {}
+    cells: dict[str, str] = {}
 
     def look(path: str, text: bytes) -> None:
+        cells[path] = inside.cells_digest(text)
         try:
             runs[path] = frozenset(inside.count_cells(json.loads(text.decode("utf-8")))["run"])
         except (ValueError, TypeError, AttributeError):
             log.info("%s in the image is no notebook", path)
 
     files, _ = facts_of(members, notebook=look)
-    kept = {path: fact for path, fact in files.items() if not is_junk(path)}
+    kept = {path: replace(fact, cells=cells.get(path, "")) for path, fact in files.items() if not is_junk(path)}
     return Baseline(kept, {path: digests for path, digests in runs.items() if digests and path in kept})
 
 
@@ -93,7 +95,7 @@ def _read(file: Path) -> Baseline | None:
         document = json.loads(file.read_text("utf-8"))
         if document["version"] != VERSION:
             return None
-        files = {path: FileFact(Kind(kind), size, content) for path, (kind, size, content) in document["files"].items()}
+        files = {path: FileFact(Kind(fact[0]), *fact[1:]) for path, fact in document["files"].items()}
         return Baseline(files, {path: frozenset(digests) for path, digests in document["runs"].items()})
     except (OSError, ValueError, KeyError, TypeError) as error:
         if not isinstance(error, FileNotFoundError):
@@ -105,7 +107,7 @@ def _write(file: Path, found: Baseline) -> None:
     """Keep it; a cache that cannot be written only costs time."""
     document = {
         "version": VERSION,
-        "files": {path: [fact.kind, fact.size, fact.content] for path, fact in found.files.items()},
+        "files": {path: [fact.kind, fact.size, fact.content, fact.cells] for path, fact in found.files.items()},
         "runs": {path: sorted(digests) for path, digests in found.runs.items()},
     }
     partial = file.with_name(f"{file.name}.{os.getpid()}.part")

@@ -62,6 +62,7 @@ def _no(_path: str) -> None:
 def list_files(order: dict[str, Any]) -> dict[str, Any]:
     """Files with size and sha256, links with their targets; `wanted` narrows to these paths and what stands beside."""
     wanted = order.get("wanted")
+    cells = order.get("cells")
     files: dict[str, Any] = {}
     links: dict[str, str] = {}
     errors: dict[str, str] = {}
@@ -70,7 +71,8 @@ def list_files(order: dict[str, Any]) -> dict[str, Any]:
             if entry.is_symlink():
                 links[path] = os.readlink(path)
             elif entry.is_file(follow_symlinks=False):
-                files[path] = [entry.stat(follow_symlinks=False).st_size, digest(path)]
+                size = entry.stat(follow_symlinks=False).st_size
+                files[path] = [size, digest(path), cells_of(path, size) if cells else ""]
         except OSError as error:
             errors[path] = str(error.strerror)
     return {"files": files, "links": links, "errors": errors}
@@ -99,6 +101,27 @@ def digest(path: str) -> str:
             if not piece:
                 return found.hexdigest()
             found.update(piece)
+
+
+def cells_of(path: str, size: int) -> str:
+    """A digest of a notebook's cells; empty for what is none."""
+    if not path.endswith(".ipynb") or size > LARGEST_NOTEBOOK:
+        return ""
+    with open(path, "rb") as stream:
+        return cells_digest(stream.read())
+
+
+def cells_digest(text: bytes) -> str:
+    """What participants make of a notebook: its cells and their outputs, without ids, kernel and editor's marks."""
+    try:
+        cells = json.loads(text.decode("utf-8"))["cells"]
+        made = [
+            [cell["cell_type"], "".join(cell["source"]), cell.get("outputs") or [], cell.get("attachments") or {}]
+            for cell in cells
+        ]
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
 
 
 def look(order: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from workshop.core.push_plan import FileStep, Step, tell
 from workshop.model.amounts import format_size
 from workshop.model.classroom import Classroom
 from workshop.model.definition import WorkshopDefinition
@@ -178,6 +179,69 @@ class UncollectedWork:
     changed: tuple[int, ...] = ()
     unsure: tuple[tuple[int, str], ...] = ()
     """Seats that cannot be read, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class PushSource:
+    """What is pushed: `files` of this machine, or what a newer commit of the repository has changed."""
+
+    files: tuple[str, ...] = ()
+    into: str = ""
+    """The folder of the seat where they go; empty to find out: where the repository has them, else the home folder."""
+    newer: bool = False
+    """Take the repository as it is now instead of files."""
+    ref: str = ""
+    """With `newer`: branch, tag or commit instead of the workshop's."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeatPush:
+    """What a push does, or did, in one seat."""
+
+    number: int
+    steps: tuple[FileStep, ...] = ()
+    waits: bool = False
+    """The seat is down and gets it when it returns."""
+    error: str = ""
+
+    @property
+    def sentence(self) -> str:
+        if self.error:
+            return self.error
+        if self.waits:
+            return "is down: gets it when it is back"
+        put = [step.target for step in self.steps if step.step is Step.BESIDE]
+        return tell(self.steps) + (f": {', '.join(put)}" if put else "")
+
+
+@dataclass(frozen=True, slots=True)
+class PushReport:
+    """A push, planned or done."""
+
+    classroom: str
+    files: tuple[str, ...]
+    """Paths in the seats."""
+    seats: tuple[SeatPush, ...]
+    planned: bool = False
+    notes: tuple[str, ...] = ()
+    commit: str = ""
+
+    @property
+    def failed(self) -> tuple[SeatPush, ...]:
+        return tuple(seat for seat in self.seats if seat.error)
+
+    @property
+    def sentence(self) -> str:
+        """`28 replaced, 2 beside; 1 seat is down and gets it later`."""
+        parts = [tell(step for seat in self.seats for step in seat.steps)]
+        waiting = sum(seat.waits for seat in self.seats)
+        if waiting:
+            parts.append(
+                "1 seat is down and gets it later" if waiting == 1 else f"{waiting} seats are down and get it later"
+            )
+        if self.failed:
+            parts.append(f"{len(self.failed)} failed")
+        return "; ".join(parts)
 
 
 @dataclass(frozen=True, slots=True)

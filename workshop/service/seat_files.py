@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from functools import cache
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -70,17 +70,20 @@ async def quick_listing(
 
     Args:
         everything: caches and traces of programs too.
-        wanted: these paths alone, and what stands beside them as an update.
+        wanted: these paths alone, and what stands beside them as an update; notebooks with their `cells`.
     """
     if record.state not in RUNNING:
         return None
     order: dict[str, Any] = {"do": "list", "junk": () if everything else JUNK}
     if wanted is not None:
-        order["wanted"] = sorted(wanted)
+        order |= {"wanted": sorted(wanted), "cells": True}
     answer = await ask(room, record.number, order, timeout=120)
     if answer is None:
         return None
-    files = {path: FileFact(Kind.FILE, int(size), str(digest)) for path, (size, digest) in answer["files"].items()}
+    files = {
+        path: FileFact(Kind.FILE, int(size), str(digest), str(cells))
+        for path, (size, digest, cells) in answer["files"].items()
+    }
     files |= {path: link_fact(str(target)) for path, target in answer["links"].items()}
     return Listing(files, {path: str(reason) for path, reason in answer["errors"].items()})
 
@@ -100,10 +103,19 @@ async def listing(room: FoundRoom, record: SeatRecord, *, everything: bool = Fal
 async def streamed_listing(room: FoundRoom, number: int, *, everything: bool = False) -> Listing:
     """The same by reading every file through the runtime: slower, and possible in a seat that is broken.
 
+    Notebooks come with their `cells`.
+
     Raises:
         SeatFailed: its files cannot be read.
     """
-    files, odd = await in_thread(room.runtime.read_files(room.classroom, number, "."), facts_of)
+    cells: dict[str, str] = {}
+
+    def look(path: str, text: bytes) -> None:
+        cells[path] = inside.cells_digest(text)
+
+    stream = room.runtime.read_files(room.classroom, number, ".")
+    files, odd = await in_thread(stream, partial(facts_of, notebook=look))
+    files |= {path: replace(files[path], cells=digest) for path, digest in cells.items()}
     if everything:
         return Listing(files, odd)
     return Listing(

@@ -11,13 +11,15 @@ from workshop.model.classroom import Classroom
 from workshop.model.image import Image
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
-from workshop.service import acts, building, checking, closing, collecting, finding, opening, rooms, watching
+from workshop.service import acts, building, checking, closing, collecting, finding, opening, pushing, rooms, watching
 from workshop.service.reports import (
     ActReport,
     CheckReport,
     CollectReport,
     DownReport,
     Finding,
+    PushReport,
+    PushSource,
     TeardownPlan,
     UpPlan,
     UpReport,
@@ -136,6 +138,28 @@ class Service:
     async def say(self, name: str, text: str) -> None:
         """A message on every seat page."""
         await acts.say(self._wiring, name, text)
+
+    async def push_plan(
+        self,
+        name: str,
+        source: PushSource,
+        *,
+        seats: Sequence[int] | None = None,
+        report: Report = ignore_events,
+    ) -> PushReport:
+        """What `push` would do in each seat; writes nothing."""
+        return await pushing.push_plan(self._wiring, name, source, seats=seats, report=report)
+
+    async def push(
+        self,
+        name: str,
+        source: PushSource,
+        *,
+        seats: Sequence[int] | None = None,
+        report: Report = ignore_events,
+    ) -> PushReport:
+        """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
+        return await pushing.push(self._wiring, name, source, seats=seats, report=report)
 
     # The end
 
