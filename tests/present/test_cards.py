@@ -124,9 +124,9 @@ class TestLetters:
             cards_pdf(make_handout(1, title="Привет"))
         assert "HTML" in caught.value.hint
 
-    def test_a_font_that_is_none_is_an_error(self, make_handout: Callable[..., Handout]) -> None:
-        with pytest.raises(WorkshopError, match="TrueType"):
-            cards_pdf(make_handout(1, title="Привет"), font=b"no font")
+    @pytest.mark.parametrize("font", [b"no font", b"OTTO" + bytes(100), bytes(1000), b"\x00\x01\x00\x00\xff\xff"])
+    def test_a_broken_font_prints_nothing_and_is_passed_over(self, font: bytes) -> None:
+        assert lacking("Привет", font) == "Привет"
 
     def test_a_font_of_this_machine_prints_other_alphabets(self, make_handout: Callable[..., Handout]) -> None:
         title = "Введение в Python: příliš"

@@ -61,17 +61,13 @@ def lacking(text: str, font: bytes = b"") -> str:
 
 
 def _letters(font: bytes) -> frozenset[int]:
-    """The code points a font has signs for; of reportlab's own when there is none.
-
-    Raises:
-        WorkshopError: this is no TrueType font.
-    """
+    """The code points a font has signs for; of reportlab's own when there is none. A broken font has none."""
     from reportlab.pdfbase.ttfonts import TTFError, TTFont
 
     try:
         return frozenset(TTFont(_OWN_FONT, io.BytesIO(font) if font else f"{BOLD}.ttf").face.charToGlyph)
-    except TTFError as error:
-        raise WorkshopError("The font for the cards is no TrueType font.", hint="Use cards in HTML.") from error
+    except TTFError:
+        return frozenset()
 
 
 def _needs_shaping(sign: str) -> bool:

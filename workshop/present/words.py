@@ -67,10 +67,6 @@ HELP = Words("help", "⚑", "H", Tone.ACCENT)
 SPARE = Words("spare", "+", "+", Tone.MUTED)
 
 
-def state_words(state: SeatState) -> Words:
-    return STATES[state]
-
-
 def activity_words(activity: Activity, *, last_active: datetime | None = None, now: datetime | None = None) -> Words:
     """An activity; `idle 12 min` where the time since the last sign of life is known."""
     words = ACTIVITIES[activity]
