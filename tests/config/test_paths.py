@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
@@ -72,6 +73,8 @@ def test_sockets_of_a_deep_state_folder_are_elsewhere_private_and_can_be_bound(t
             door.bind(str(path))
     finally:
         shutil.rmtree(folder)
+        with contextlib.suppress(OSError):  # another program's sockets are there
+            folder.parent.rmdir()
 
 
 def test_every_path_has_a_name_for_the_paths_verb() -> None:

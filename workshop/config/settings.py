@@ -236,7 +236,7 @@ def settings(
         places: where the configuration file is; found from `flags` and `environ` by default.
 
     Raises:
-        SettingError: values that cannot be used or names that do not exist; `details` has a line for each.
+        SettingError: values that cannot be used or names that do not exist; of several, `details` has a line each.
     """
     variables = os.environ if environ is None else environ
     there = places or paths(flags, variables)
@@ -332,9 +332,9 @@ def nearest(name: str, known: Mapping[str, object]) -> str:
 
 def _refusal(problems: list[Problem]) -> SettingError:
     first, *others = problems
-    lines = tuple(f"{problem.path}: {problem.message} {problem.hint}".rstrip() for problem in problems)
     if not others:
-        return SettingError(f"{first.path}: {first.message}", hint=first.hint, details=lines)
+        return SettingError(f"{first.path}: {first.message}", hint=first.hint)
+    lines = tuple(f"{problem.path}: {problem.message} {problem.hint}".rstrip() for problem in problems)
     return SettingError(f"{len(problems)} settings cannot be used.", hint="Correct each of them.", details=lines)
 
 
