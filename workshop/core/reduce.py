@@ -54,8 +54,8 @@ class RoomFacts:
     checks: tuple[RoomCheck, ...] = ()
     warnings: tuple[tuple[str, str], ...] = ()
     """What is wrong with the room as a whole, by what it is about."""
-    regular: int | None = None
-    """How many of the seats are not spares; None to take it from the classroom."""
+    wanted: int | None = None
+    """Seats wanted since the last `add`; None to take it from the classroom. The last ones are its spares."""
 
 
 def identity(record: SeatRecord) -> str:
@@ -161,7 +161,8 @@ def _told(seat: SeatFacts, event: events.ClassEvent) -> SeatFacts:
 
 def snapshot(facts: RoomFacts, now: datetime, *, gateway: bool) -> Snapshot:
     """The picture at `now`."""
-    regular = facts.regular if facts.regular is not None else facts.classroom.seats - facts.classroom.spares
+    wanted = max(facts.wanted or facts.classroom.seats, *facts.seats, 0)
+    regular = wanted - facts.classroom.spares
     seats = tuple(
         _seat(facts.classroom, number, facts.seats[number], now, spare=number > regular)
         for number in sorted(facts.seats)

@@ -195,8 +195,7 @@ class Room:
         """Take over what the state database knows: claims, labels, the clock."""
         uid = self.classroom.uid
         state = self._store.room_state(uid)
-        wanted = state.wanted if state.wanted is not None else self.classroom.seats
-        self._facts = replace(self._facts, ends=state.ends, regular=wanted - self.classroom.spares)
+        self._facts = replace(self._facts, ends=state.ends, wanted=state.wanted)
         self._break_until = state.break_until
         for claim in self._store.claims(uid):
             self._facts = reduce(self._facts, events.SeatClaimed(claim.number, claim.at))

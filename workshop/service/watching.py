@@ -35,7 +35,7 @@ async def from_engine(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
     answers = await asyncio.gather(
         *(room.runtime.probe(classroom, record, seat_command(classroom, record.number)) for record in running)
     )
-    facts = RoomFacts(classroom, regular=classroom.seats - classroom.spares)
+    facts = RoomFacts(classroom)
     happened: list[events.ClassEvent] = [events.SeatsListed(records)]
     happened += [events.SeatAnswered(record) for record, ok in zip(running, answers, strict=True) if ok]
     present = {record.number for record in records}
