@@ -88,16 +88,17 @@ class DockerRuntime:
         info: Mapping[str, Any] = await self._engine.ask(lambda client: client.api.info())
         here = _engine_is_here(info)
         root = Path(info.get("DockerRootDir") or "/var/lib/docker")
-        free = None
+        disk = None
         with suppress(OSError):
-            free = shutil.disk_usage(root).free if here else None
+            disk = shutil.disk_usage(root) if here else None
         return EngineFacts(
             runtime=self.name,
             version=info.get("ServerVersion", ""),
             cpus=float(info.get("NCPU", 0)),
             memory_bytes=int(info.get("MemTotal", 0)),
             memory_free_bytes=psutil.virtual_memory().available if here else None,
-            disk_free_bytes=free,
+            disk_free_bytes=disk.free if disk else None,
+            disk_total_bytes=disk.total if disk else None,
             notes=(*_limits_missing(info), *dict.fromkeys(self._open_notes.values())),
         )
 

@@ -89,7 +89,8 @@ def _detail(state: Mapping[str, Any], restarts: int) -> str:
     if state.get("Error"):
         return str(state["Error"])
     if state["Status"] == "restarting":
-        return f"the server ended with code {state.get('ExitCode')}; restarted {restarts} times"
+        ended = f"the server ended with code {state.get('ExitCode')}"
+        return f"{ended} for the {restarts + 1}th time" if restarts > 2 else f"{ended} and was started again"
     if state["Status"] == "exited" and state.get("OOMKilled"):
         return "the server was killed because the seat's memory was full"
     if state["Status"] == "exited":

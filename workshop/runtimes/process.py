@@ -55,14 +55,15 @@ class ProcessRuntime:
     async def facts(self) -> EngineFacts:
         memory = psutil.virtual_memory()
         root = self._seats.root
-        place = next(path for path in (root, *root.parents) if path.exists())
+        disk = shutil.disk_usage(next(path for path in (root, *root.parents) if path.exists()))
         return EngineFacts(
             runtime=self.name,
             version=f"{platform.system()} {platform.release()}",
             cpus=float(os.cpu_count() or 1),
             memory_bytes=memory.total,
             memory_free_bytes=memory.available,
-            disk_free_bytes=shutil.disk_usage(place).free,
+            disk_free_bytes=disk.free,
+            disk_total_bytes=disk.total,
             isolated=False,
             notes=(NO_WALLS,),
         )

@@ -41,6 +41,7 @@ class ProcessSeats:
         self._look = threading.Lock()
         self._children: dict[int, subprocess.Popen[bytes]] = {}
         """Servers that this program started itself: only their exit codes can be known."""
+        self._exit_codes: dict[int, int] = {}
 
     def room(self, classroom: Classroom) -> RoomFolder:
         return RoomFolder(self.root, classroom.name)
@@ -156,7 +157,7 @@ class ProcessSeats:
                 _remove_tree(folder.path)
             except OSError as error:
                 left.append(Survivor("seat", str(folder.path), error.strerror or str(error)))
-        reap(self._children)
+        self._reap()
         return left
 
     def close(self, classroom: Classroom) -> Removal:
@@ -231,7 +232,6 @@ class ProcessSeats:
             ) from error
 
     def _record(self, classroom: Classroom, folder: SeatFolder, seat: SeatFile) -> SeatRecord:
-        exit_codes = reap(self._children)
         process = self._main(classroom, folder, seat)
         record = SeatRecord(
             number=folder.number,
@@ -245,10 +245,14 @@ class ProcessSeats:
             with suppress(psutil.NoSuchProcess):
                 paused = process.status() == psutil.STATUS_STOPPED
                 return replace(record, state=SeatState.PAUSED) if paused else record
-        if seat.pid in exit_codes:
+        self._reap()
+        if seat.pid in self._exit_codes:
             with suppress(FileNotFoundError):
-                seat = folder.change(exit_code=exit_codes[seat.pid])
+                seat = folder.change(exit_code=self._exit_codes.pop(seat.pid))
         return _ended(record, seat)
+
+    def _reap(self) -> None:
+        self._exit_codes |= reap(self._children)
 
     def _main(self, classroom: Classroom, folder: SeatFolder, seat: SeatFile) -> psutil.Process | None:
         """The seat's server, also when a program was killed between starting it and writing its id down."""
@@ -281,7 +285,7 @@ class ProcessSeats:
     def _end(self, classroom: Classroom, folder: SeatFolder, patience: float) -> None:
         with self._look:
             stubborn = self._processes.end(mark(classroom.uid, folder.number, folder.generation), patience=patience)
-        reap(self._children)
+        self._reap()
         if stubborn:
             raise SeatFailed(
                 f"Seat {seat_name(folder.number)} could not be stopped: process {stubborn[0]} did not end."
