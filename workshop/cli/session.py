@@ -63,7 +63,7 @@ class Session:
         for problem in unknown_variables(os.environ):
             self.diagnostics.warning(f"{problem.path}: {problem.message} {problem.hint}")
         with asyncio.Runner() as runner:
-            service = Service(self.flags)
+            service = Service(self.flags, on_notice=self.diagnostics.warning)
             try:
                 yield Talk(service, runner)
             finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import logging
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,17 +30,26 @@ from workshop.service.reports import (
 )
 from workshop.service.wiring import Wiring
 
+log = logging.getLogger(__name__)
+
 
 class Service:
     """What front ends call. Safe to use from one event loop; close it with `aclose`.
 
     Args:
         flags: settings given on the command line, by setting name (`runtime`, `address`, `state_dir`, …).
+        on_notice: takes a sentence about something that was mended on the way (a damaged state database, say).
         wiring: the parts below, ready made; for tests and for programs that bring their own.
     """
 
-    def __init__(self, flags: Mapping[str, str] | None = None, *, wiring: Wiring | None = None) -> None:
-        self._wiring = wiring or Wiring.from_settings(flags or {})
+    def __init__(
+        self,
+        flags: Mapping[str, str] | None = None,
+        *,
+        wiring: Wiring | None = None,
+        on_notice: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._wiring = wiring or Wiring.from_settings(flags or {}, on_notice=on_notice)
 
     @property
     def wiring(self) -> Wiring:

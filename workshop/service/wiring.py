@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from workshop.service.doors import DetachedDoors, Doors
 from workshop.state.recent import RecentWorkshops
 from workshop.state.store import SqliteStore
 
+log = logging.getLogger(__name__)
+
 SEARCHED = ("docker", "process")
 """Runtimes that `list` and `cleanup` search without being asked: they need no further settings."""
 
@@ -35,6 +38,7 @@ class Wiring:
         runtimes: ready-made runtimes by name, instead of loading them (`{"fake": FakeRuntime()}`).
         builders: likewise for builders.
         doors: how gateways are started and found; processes of their own by default.
+        on_notice: takes a sentence about something that was mended (a damaged state database, say).
     """
 
     def __init__(
@@ -48,7 +52,9 @@ class Wiring:
         doors: Doors | None = None,
         clock: Callable[[], datetime] = utc_now,
         flags: Mapping[str, str] | None = None,
+        on_notice: Callable[[str], None] = log.warning,
     ) -> None:
+        self._on_notice = on_notice
         self._flags = dict(flags or {})
         self.config = config
         self.places = places
@@ -64,9 +70,9 @@ class Wiring:
         self._docker: DockerEngine | None = None
 
     @classmethod
-    def from_settings(cls, flags: Mapping[str, str]) -> Wiring:
+    def from_settings(cls, flags: Mapping[str, str], *, on_notice: Callable[[str], None] = log.warning) -> Wiring:
         places = paths(flags)
-        return cls(settings(flags, places=places), places, flags=flags)
+        return cls(settings(flags, places=places), places, flags=flags, on_notice=on_notice)
 
     # Places and settings
 
@@ -104,7 +110,7 @@ class Wiring:
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = SqliteStore(self.places.database)
+            self._store = SqliteStore(self.places.database, on_notice=self._on_notice)
         return self._store
 
     @property
