@@ -1,4 +1,4 @@
-"""A scripted stand-in for the service: for pictures that always look the same, and for trouble that cannot be provoked."""
+"""A scripted stand-in for the service: for pictures that always look the same, and for trouble on demand."""
 
 from __future__ import annotations
 
@@ -120,12 +120,12 @@ def class_seats(room: Classroom) -> tuple[Seat, ...]:
     used(13, Activity.OUT_OF_MEMORY, 2, 300, 3, detail="a kernel was killed at 09:39")
     used(15, Activity.OPEN, 3, 190, 1, help_since=NOW - timedelta(minutes=1), label="Grace H.")
     used(17, Activity.OPEN, 0.2, 201, 4, progress=(Progress("02-loops.ipynb", 24, 15, NOW - timedelta(minutes=6)),))
+    nothing: dict[str, Any] = {"memory_bytes": None, "cpu_percent": None, "pids": None}
     if room.seats >= 21:
-        seats[20] = replace(seats[20], state=SeatState.FAILED, activity=Activity.NEVER_OPENED, memory_bytes=None,
-                            cpu_percent=None, pids=None, detail="ended while it started with exit code 137")  # fmt: skip
+        detail = "ended while it started with exit code 137"
+        seats[20] = replace(seats[20], state=SeatState.FAILED, detail=detail, **nothing)
     if room.seats >= 22:
-        seats[21] = replace(seats[21], state=SeatState.STARTING, activity=Activity.UNKNOWN, memory_bytes=None,
-                            cpu_percent=None)  # fmt: skip
+        seats[21] = replace(seats[21], state=SeatState.STARTING, activity=Activity.UNKNOWN, **nothing)
     for number in (23, 24):
         if number <= room.seats:
             seats[number - 1] = replace(seats[number - 1], spare=True)
@@ -235,7 +235,15 @@ class ScriptedService:
     async def load(self, file: str) -> Workshop:
         await self._take("load", file)
         definition = WorkshopDefinition.model_validate({"title": "Python basics", "source": file, "seats": 12})
-        return Workshop(definition, file, "", "", self.definition_path, "python-basics")
+        return Workshop(
+            definition=definition,
+            repository=file,
+            shown=file,
+            ref="",
+            folder="",
+            path=self.definition_path,
+            slug="python-basics",
+        )
 
     async def check(
         self, file: str, *, seats: int | None = None, runtime: str = "", report: Report = id
@@ -250,16 +258,14 @@ class ScriptedService:
             Source("https://github.com/example/python-basics", "3f2a1b9c0d" * 4, "/tmp/checkout", ref="main"),
             Detected(
                 "python",
-                "binder",
-                "3.12",
-                ("binder/requirements.txt", "binder/apt.txt"),
-                (),
-                ("graphviz",),
-                "postBuild",
-                "",
-                ("01-first-steps.ipynb", "02-loops.ipynb"),
-                ("pandas",),
-            ),  # fmt: skip
+                binder_dir="binder",
+                python="3.12",
+                files=("binder/requirements.txt", "binder/apt.txt"),
+                apt=("graphviz",),
+                post_build="binder/postBuild",
+                notebooks=("01-first-steps.ipynb", "02-loops.ipynb"),
+                unpinned=("pandas",),
+            ),
             runtime or "docker",
             EngineFacts("docker", "27.1", 8, 32 * 1024**3, 24 * 1024**3),
             Fit(wanted, 28, verdict, f"{wanted} seats of 1 GB on 32 GB: {verdict}, at most 28."),

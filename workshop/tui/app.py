@@ -20,6 +20,7 @@ from textual.worker import Worker
 from workshop.actions import ACTIONS, TOGETHER, Action, Scope, of_scopes
 from workshop.config.keymap import Keymap, load_keymap
 from workshop.config.paths import Paths
+from workshop.config.settings import save_setting
 from workshop.config.themes import Themes, load_themes, themes_stamp
 from workshop.errors import WorkshopError
 from workshop.model.snapshot import ClassroomSummary
@@ -74,8 +75,8 @@ class WorkshopApp(Performer, App[int]):
     ENABLE_COMMAND_PALETTE = False  # ours is opened by an action of the registry
     SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.APP,)
     BINDINGS: ClassVar = bindings_for(Scope.APP)
-    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (120, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (24, "-tall"), (36, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (80, "-normal"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (24, "-tall"), (36, "-high")]  # noqa: RUF012
 
     def __init__(
         self,
@@ -190,9 +191,9 @@ class WorkshopApp(Performer, App[int]):
     def do_app_palette(self) -> None:
         from textual.command import CommandPalette
 
-        from workshop.tui.palette import ActionCommands, origin_of
+        from workshop.tui.palette import ActionCommands
 
-        self.push_screen(CommandPalette(providers=[partial(ActionCommands, origin=origin_of(self.screen))]))
+        self.push_screen(CommandPalette(providers=[ActionCommands], placeholder="What should be done?"))
 
     def do_app_theme(self) -> None:
         from workshop.tui.screens.themes import ThemeDialog
@@ -245,7 +246,7 @@ class WorkshopApp(Performer, App[int]):
         return WorkshopError(f"This was not foreseen: {what}.", hint=f"The log has the details: {self.places.log_file}")
 
     def start_worker(
-        self, owner: DOMNode, doing: str, work: Callable[[], Awaitable[None]], *, group: str = "default"
+        self, owner: DOMNode, doing: str, work: Callable[[], Awaitable[object]], *, group: str = "default"
     ) -> Worker[None]:
         """Run something that waits, on behalf of a screen or of the app. Every failure becomes a notice.
 
@@ -262,9 +263,7 @@ class WorkshopApp(Performer, App[int]):
             except Exception as error:
                 self.tell(self.unforeseen(error), doing=doing)
 
-        return owner.run_worker(
-            guarded(), name=doing, group=group, exclusive=group != "default", exit_on_error=False
-        )
+        return owner.run_worker(guarded(), name=doing, group=group, exclusive=group != "default", exit_on_error=False)
 
     async def run_in_terminal(self, command: Sequence[str], announcement: str) -> int:
         """Give this terminal to another program until it ends; its exit code. The event loop goes on."""
@@ -407,6 +406,16 @@ class WorkshopApp(Performer, App[int]):
         for problem in self.themes.problems:
             if problem not in before.problems:
                 self.say(f"{problem.path}: {problem.message}", hint=problem.hint, level="warning")
+
+    def choose_theme(self, name: str) -> None:
+        """Show a theme from now on, also in later sessions."""
+        self.theme = name
+        try:
+            save_setting(self.places, "theme", name)
+        except WorkshopError as error:
+            self.tell(error, doing="Remembering the theme")
+        else:
+            self.say(f"{self.themes.palettes[name].title}: kept for later sessions.")
 
     @property
     def without_colour(self) -> bool:

@@ -1,4 +1,4 @@
-"""The only clipboard code: a program of this machine, then the terminal's own escape code, then a box to select from."""
+"""The only clipboard code: a program of this machine, then the terminal's own code, then a box to select from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pump for each classroom that is looked at: it reads the service's snapshots and posts them, and touches no widget."""
+"""One pump for each classroom that is looked at: it posts the service's snapshots, and touches no widget."""
 
 from __future__ import annotations
 

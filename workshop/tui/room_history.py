@@ -1,4 +1,4 @@
-"""What this session has seen of a classroom: the newest picture, what happened, and curves over time. Bounded and pure."""
+"""What this session has seen of a classroom: the newest picture, what happened, curves over time. Bounded, pure."""
 
 from __future__ import annotations
 

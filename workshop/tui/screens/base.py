@@ -58,7 +58,7 @@ class News(Performer):
                 await node.action_perform(action_id)
                 return
 
-    def work(self, doing: str, work: Callable[[], Awaitable[None]], *, group: str = "default") -> None:
+    def work(self, doing: str, work: Callable[[], Awaitable[object]], *, group: str = "default") -> None:
         """Run something that waits; it ends with the screen, and a failure is told. `doing` says what failed."""
         self.workshop.start_worker(self, doing, work, group=group)
 

@@ -1,0 +1,120 @@
+"""Classrooms that are over or lost: found by their labels, shown, then removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual import on
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Checkbox, Input, Static
+
+from workshop.actions import Scope
+from workshop.model.snapshot import ClassroomSummary
+from workshop.present.cells import one_line
+from workshop.present.columns import Cell, Column
+from workshop.present.rows import counted
+from workshop.present.words import Tone
+from workshop.tui.bindings import bindings_for
+from workshop.tui.jobs import JobKind, Report
+from workshop.tui.screens.base import BaseScreen
+from workshop.tui.screens.starting import show_job
+from workshop.tui.widgets.row_table import RowTable
+
+COLUMNS = (
+    Column("name", "Classroom", 18, grow=True),
+    Column("seats", "Seats", 6, right=True),
+    Column("runtime", "Runtime", 10),
+    Column("detail", "Why", 24, grow=True),
+)
+WORD = "remove"
+
+
+class CleanupScreen(BaseScreen[None]):
+    """The list, a word to be typed, and the way out with the focus."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.TEARDOWN,)
+    BINDINGS: ClassVar = bindings_for(Scope.TEARDOWN)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._found: tuple[ClassroomSummary, ...] | None = None
+        self._everything = False
+
+    def crumbs(self) -> tuple[str, ...]:
+        return ("clean up",)
+
+    def body(self) -> Iterator[Widget]:
+        yield Static("Looking for classrooms that are over…", id="down-head")
+        yield RowTable(COLUMNS)
+        with Vertical(id="down-ask"):
+            yield Static("", id="down-warning")
+            yield Checkbox("Every classroom, also those that are on", id="everything", compact=True)
+            with Horizontal(classes="buttons"):
+                yield Input(placeholder=f"type {WORD} to confirm", id="typed", compact=True)
+                yield Button("Cancel", id="cancel", compact=True, classes="first-focus")
+                yield Button("Remove them", id="go", compact=True, classes="danger", disabled=True)
+
+    def on_mount(self) -> None:
+        self.work("Looking for leftovers", self._read, group="plan")
+
+    async def _read(self) -> None:
+        self._found = await self.workshop.service.cleanup_plan(everything=self._everything)
+        count = len(self._found)
+        text = f"{counted(count, 'classroom')} will be removed" if count else "Nothing is left over."
+        self.query_one("#down-head", Static).update(Content.styled(text, "bold"))
+        self.query_one(RowTable).set_rows([(f"{room.runtime}/{room.name}", _cells(room)) for room in self._found])
+        warning = self.query_one("#down-warning", Static)
+        warning.update("▲ Work in them that was not collected is lost." if count else "")
+        warning.set_class(bool(count), "-warns")
+        self._typed()
+
+    @on(Checkbox.Changed)
+    def _everything_changed(self, event: Checkbox.Changed) -> None:
+        self._everything, self._found = event.value, None
+        self._typed()
+        self.work("Looking for leftovers", self._read, group="plan")
+
+    @on(Input.Changed, "#typed")
+    def _typed(self) -> None:
+        self.query_one("#go", Button).disabled = bool(self.blocked("teardown.go"))
+        self.refresh_bindings()
+
+    @on(Input.Submitted, "#typed")
+    @on(Button.Pressed, "#go")
+    async def _go(self) -> None:
+        await self.action_perform("teardown.go")
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss()
+
+    def blocked(self, action_id: str) -> str:
+        if action_id != "teardown.go":
+            return ""
+        if self._found is None:
+            return "the list is not there yet."
+        if not self._found:
+            return "nothing is left over."
+        return "" if self.query_one("#typed", Input).value.strip() == WORD else f"type {WORD} first."
+
+    def do_teardown_go(self) -> None:
+        service, everything = self.workshop.service, self._everything
+
+        async def work(report: Report) -> object:
+            return await service.cleanup(everything=everything, report=report)
+
+        job = self.workshop.start_job(JobKind.CLEANUP, "Clean up", "", work)
+        self.dismiss()
+        show_job(self.workshop, job)
+
+
+def _cells(room: ClassroomSummary) -> tuple[Cell, ...]:
+    return (
+        Cell(one_line(room.name)),
+        Cell(str(room.seats)),
+        Cell(room.runtime, Tone.MUTED),
+        Cell(one_line(room.detail or ("it is on" if room.gateway else "")), Tone.WARN),
+    )

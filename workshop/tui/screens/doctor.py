@@ -1,0 +1,43 @@
+"""What is there and what is missing on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from workshop.service import Finding
+from workshop.tui.screens.base import BaseScreen
+
+
+class DoctorScreen(BaseScreen[None]):
+    """A line for each finding, with what to do."""
+
+    def crumbs(self) -> tuple[str, ...]:
+        return ("this machine",)
+
+    def body(self) -> Iterator[Widget]:
+        scroll = VerticalScroll(Static("Looking…", id="findings"), id="doctor")
+        scroll.add_class("first-focus")
+        yield scroll
+
+    def on_mount(self) -> None:
+        self.work("Checking this machine", self._read)
+
+    async def _read(self) -> None:
+        findings = await self.workshop.service.doctor()
+        lines = [_line(finding) for finding in findings]
+        lines += [
+            Content.assemble((f"· {name:<12}", "$text-muted"), (str(path), "$text-muted"))
+            for name, path in self.workshop.places.named()
+        ]
+        self.query_one("#findings", Static).update(Content("\n").join(lines))
+
+
+def _line(finding: Finding) -> Content:
+    glyph, style = ("●", "$text-success") if finding.ok else ("✗", "$text-error")
+    hint = f"\n  {'':12}{finding.hint}" if finding.hint and not finding.ok else ""
+    return Content.assemble((f"{glyph} ", style), (f"{finding.name:<12}", "bold"), finding.text, (hint, "$text-muted"))

@@ -1,0 +1,104 @@
+"""The images on this machine: ours alone, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Static
+
+from workshop.actions import Scope
+from workshop.model.amounts import format_size, format_span
+from workshop.model.image import Image
+from workshop.present.columns import Cell, Column
+from workshop.present.rows import counted
+from workshop.present.words import Tone
+from workshop.tui.bindings import bindings_for
+from workshop.tui.jobs import Job, JobKind, Report
+from workshop.tui.screens.base import BaseScreen
+from workshop.tui.screens.confirm import ConfirmDialog
+from workshop.tui.widgets.row_table import RowTable
+
+KEEP = 2
+COLUMNS = (
+    Column("image", "Image", 34, grow=True),
+    Column("size", "Size", 9, right=True),
+    Column("created", "Built", 14, priority=1),
+    Column("used", "Last used", 14, priority=2),
+    Column("runtime", "Runtime", 10, priority=3),
+)
+
+
+class ImagesScreen(BaseScreen[None]):
+    """What is kept and what pruning would take."""
+
+    SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.IMAGES,)
+    BINDINGS: ClassVar = bindings_for(Scope.IMAGES)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._images: dict[str, Image] | None = None
+
+    def crumbs(self) -> tuple[str, ...]:
+        return ("images",)
+
+    def body(self) -> Iterator[Widget]:
+        yield Static("Asking for images…", id="images-head", classes="empty")
+        table = RowTable(COLUMNS)
+        table.add_class("first-focus")
+        yield table
+
+    def on_mount(self) -> None:
+        self.work("Listing images", self._read, group="images")
+
+    def job_changed(self, job: Job) -> None:
+        if not job.running:
+            self.work("Listing images", self._read, group="images")
+
+    async def _read(self) -> None:
+        images = await self.workshop.service.images()
+        self._images = {f"{image.runtime}/{image.digest}": image for image in images}
+        self.query_one(RowTable).set_rows([(key, self._cells(image)) for key, image in self._images.items()])
+        total = sum(image.size_bytes for image in images)
+        text = f"{counted(len(images), 'image')}, {format_size(total)} with what they share counted each time"
+        head = text if images else "None was built yet. Choose a workshop and press b."
+        self.query_one("#images-head", Static).update(Content.styled(head, "$text-muted"))
+        self.refresh_bindings()
+
+    def _cells(self, image: Image) -> tuple[Cell, ...]:
+        now = self.workshop.now()
+        created = f"{format_span(now - image.created)} ago" if image.created else ""
+        used = f"{format_span(now - image.last_used)} ago" if image.last_used else "never"
+        return (
+            Cell(image.reference),
+            Cell(format_size(image.size_bytes) if image.size_bytes else ""),
+            Cell(created, Tone.MUTED),
+            Cell(used, Tone.MUTED),
+            Cell(image.runtime, Tone.MUTED),
+        )
+
+    def blocked(self, action_id: str) -> str:
+        if action_id in ("images.copy", "images.prune") and not self._images:
+            return "there are no images."
+        return ""
+
+    async def do_images_copy(self) -> None:
+        key = self.query_one(RowTable).cursor_key
+        if self._images and key:
+            await self.workshop.copy(self._images[key].digest, "the digest")
+
+    def do_images_prune(self) -> None:
+        self.work("Removing images", self._prune)
+
+    async def _prune(self) -> None:
+        lines = [f"The {KEEP} newest of each workshop and those in use stay. Nothing of others is touched."]
+        if not await self.app.push_screen_wait(ConfirmDialog("Remove old images?", lines, "Remove")):
+            return
+        service = self.workshop.service
+
+        async def work(report: Report) -> object:
+            return await service.prune_images(keep=KEEP, report=report)
+
+        self.workshop.start_job(JobKind.CLEANUP, "Remove old images", "images", work)
