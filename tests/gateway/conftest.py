@@ -182,7 +182,7 @@ class SeatServer:
         app.router.add_get(f"{self.base}go", self._go)
         app.router.add_get(f"{self.base}page", self._page)
         app.router.add_get(self.base, self._page)
-        self.runner = web.AppRunner(app, auto_decompress=False)
+        self.runner = web.AppRunner(app, auto_decompress=False, shutdown_timeout=0.2)
         await self.runner.setup()
         site = web.TCPSite(self.runner, "127.0.0.1", 0)
         await site.start()
@@ -387,7 +387,8 @@ async def open_house(machine: Path) -> AsyncIterator[OpenHouse]:
     ) -> House:
         classroom = Classroom(
             name="test", uid=new_uid(), key=new_key(), workshop="Plotting with Python", runtime="fake", image="",
-            commit="", seats=seats, door=Door("127.0.0.1", free_port(), public_url=public_url, tls=tls), created=datetime.now(UTC),
+            commit="", seats=seats, door=Door("127.0.0.1", free_port(), public_url=public_url, tls=tls),
+            created=datetime.now(UTC),
             ends=datetime.now(UTC) + timedelta(hours=2), ui=ui, spares=spares, pin=pin,
         )  # fmt: skip
         room = FakeRoom(classroom)

@@ -6,7 +6,7 @@ import asyncio
 import re
 import time
 
-from tests.gateway.conftest import House, NewStudent, OpenHouse
+from tests.gateway.conftest import House, NewStudent, OpenHouse, until
 from workshop.model.events import SeatClaimed
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"
@@ -223,7 +223,7 @@ async def test_a_class_that_is_over_says_so_everywhere(house: House, student_of:
     await student.enter(1)
     house.room.closed = True
     house.room.notify()
-    await asyncio.sleep(0)
+    await until(lambda: house.gateway._seats.closing)
     for path in ("/join", f"/s/{house.code(2)}", "/seat/01/", "/seat/01/page", "/check"):
         async with student.get(path) as answer:
             assert answer.status == 410, path

@@ -59,7 +59,7 @@ class ControlServer:
                 web.post("/act", self._act),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
+        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.2)
         await self._runner.setup()
         try:
             listener = _listen(self._path)

@@ -25,7 +25,9 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}; frame-src {frames}"
 )
-_HEADERS = {
+SERVER = {"Server": "workshop"}
+"""Instead of the names and versions of what it is made of."""
+_HEADERS = SERVER | {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
@@ -113,7 +115,7 @@ class Pages:
         if asset is None:
             return None
         fresh = request.query_string == f"v={asset.digest}"
-        headers = {
+        headers = SERVER | {
             "Content-Type": asset.kind,
             "Cache-Control": "public, max-age=31536000, immutable" if fresh else "no-cache",
             "ETag": f'W/"{asset.digest}"',
@@ -133,7 +135,7 @@ def answer_json(data: Any, *, status: int = 200, headers: dict[str, str] | None 
         status=status,
         text=json.dumps(data, separators=(",", ":")),
         content_type="application/json",
-        headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", **(headers or {})},
+        headers=SERVER | {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"} | (headers or {}),
     )
 
 
@@ -142,7 +144,8 @@ def redirect(target: str, *, status: int = 303) -> web.Response:
     assert target.startswith("/")
     assert not target.startswith("//")
     return web.Response(
-        status=status, headers={"Location": target, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+        status=status,
+        headers=SERVER | {"Location": target, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
     )
 
 

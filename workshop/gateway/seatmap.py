@@ -17,6 +17,8 @@ from workshop.ports.room import RoomView, Upstream
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at what changes without a snapshot (a teardown begun by another process)."""
+CHANGES_APART = 0.05
+"""Seconds between two pictures, at least: a room that fills in a rush is one change, not two hundred."""
 
 
 class SeatMap:
@@ -70,6 +72,7 @@ class SeatMap:
     async def _follow_changes(self) -> None:
         async for snapshot in self._room.changes():
             self.refresh(snapshot)
+            await asyncio.sleep(CHANGES_APART)
 
     async def _look(self) -> None:
         while True:
