@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kubernetes.cluster_world import KubernetesWorld
+from tests.kubernetes.api_server import ApiServer
+from tests.kubernetes.cluster_world import KubernetesWorld, MemoryWorld
+from tests.kubernetes.node import Node
 from workshop.model.classroom import Classroom
 from workshop.ports.runtime import Runtime
 
 SEAT_IMAGE = os.environ.get("WORKSHOP_TEST_CLUSTER_IMAGE", "docker.io/workshop-test/cluster-seat:1")
 """An image that the cluster's nodes have: the test base with a user `jovyan` (1000) and `hello` in README.md."""
 
+MEMORY_IMAGE = "docker.io/workshop-test/seat:1"
+
 
 @pytest.fixture
-def world(machine: Path) -> KubernetesWorld:
-    return KubernetesWorld(machine, SEAT_IMAGE, os.environ["WORKSHOP_TEST_KUBECONFIG"])
+def api(machine: Path) -> Iterator[ApiServer]:
+    """An API server in memory; nothing runs on it."""
+    server = ApiServer().start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def node(api: ApiServer, machine: Path) -> Iterator[Node]:
+    """A node of that server whose pods are processes of this machine."""
+    node = Node(api, machine / "pods")
+    yield node
+    node.stop()
+
+
+@pytest.fixture
+def kubeconfig(api: ApiServer, machine: Path) -> str:
+    """A kubeconfig for the server in memory."""
+    path = machine / "kubeconfig"
+    path.write_text(api.kubeconfig())
+    return str(path)
+
+
+@pytest.fixture
+def world(request: pytest.FixtureRequest, machine: Path) -> KubernetesWorld:
+    """The cluster that the test's module asks for."""
+    if request.module.CLUSTER == "real":
+        return KubernetesWorld(machine, SEAT_IMAGE, os.environ["WORKSHOP_TEST_KUBECONFIG"])
+    request.getfixturevalue("node")
+    return MemoryWorld(machine, MEMORY_IMAGE, request.getfixturevalue("kubeconfig"))
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from workshop.model.seat import SeatState
 from workshop.ports.runtime import Runtime
 
 pytestmark = pytest.mark.cluster
+CLUSTER = "real"
 
 
 async def test_errors_are_ours(world: Any, runtime: Runtime, room: Classroom) -> None:
@@ -26,3 +27,18 @@ async def test_errors_are_ours(world: Any, runtime: Runtime, room: Classroom) ->
 
     await until(failed, "the seat says that its program does not start", 60)
     assert "no-such-program" in await runtime.logs(room, 1)
+
+
+async def test_usage_is_read_for_running_seats_alone(world: Any, runtime: Runtime, room: Classroom, ready: Any) -> None:
+    """Without the count of processes, which neither the metrics API nor every kubelet tells."""
+    for number in (1, 2):
+        await ready(number)
+    await runtime.stop(room, 2)
+
+    async def read() -> bool:
+        usage = await runtime.usage(room)
+        return list(usage) == [1] and bool(usage[1].memory_bytes) and bool(usage[1].cpu_seconds)
+
+    await until(read, "memory and CPU of the running seat are known", 60)
+    usage = await runtime.usage(room)
+    assert 1024**2 < (usage[1].memory_bytes or 0) < 1024**3

@@ -40,6 +40,8 @@ class PodCommand:
         self.exit_code: int | None = None
         """None when the connection ended before the command did."""
         self.message = ""
+        self.failure: Exception | None = None
+        """What went wrong on this side while input was sent."""
 
     async def send(self, data: bytes) -> None:
         """Give the command input; waits while it does not read."""

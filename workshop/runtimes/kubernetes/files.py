@@ -66,9 +66,9 @@ async def write_tar(
         finally:
             if not feeder.done():  # tar in the seat has ended before all was sent
                 feeder.cancel()
-            outcome = (await asyncio.gather(feeder, return_exceptions=True))[0]
-    if isinstance(outcome, Exception) and not isinstance(outcome, ConnectionError):
-        raise outcome
+            await asyncio.gather(feeder, return_exceptions=True)
+    if command.failure is not None:
+        raise command.failure
     if command.exit_code != 0:
         raise SeatFailed(
             f"Files could not be written to seat {seat_name(number)}.",
@@ -97,9 +97,11 @@ async def _feed(command: PodCommand, tar: AsyncIterator[bytes]) -> None:
             await command.send(start)
         await command.send(bytes(-sent % RECORD or (0 if sent else RECORD)))
         await command.close_input()
-    except BaseException:
+    except ConnectionError:
+        return  # what tar in the seat said tells more
+    except Exception as error:  # told by whoever started this, who learns of it by the end of the connection
+        command.failure = error
         await command.end()
-        raise
 
 
 def _see_tar(start: bytes) -> None:

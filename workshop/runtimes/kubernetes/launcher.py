@@ -54,6 +54,12 @@ wake() {
   done
 }
 
+# Every process of the pod but the first; refused anywhere but in a pod, where it would be every process there is.
+signal_all() {
+  [ -n "$KUBERNETES_SERVICE_HOST" ] || exit 71
+  kill -"$1" -1
+}
+
 run_seat() {
   if [ "$SEAT_PARKED" = 1 ]; then
     trap 'exit 0' TERM
@@ -103,8 +109,8 @@ case "${1-run}" in
     [ -e "$state/stopped" ] || exit 0
     rm -f "$state/stopped"
     wake ;;
-  pause) kill -STOP -1 ;;
-  resume) kill -CONT -1 ;;
+  pause) signal_all STOP ;;
+  resume) signal_all CONT ;;
   *) echo "launch: unknown word $1" >&2; exit 2 ;;
 esac
 """

@@ -115,14 +115,20 @@ class Creations:
 
     def __init__(self, create_all: Callable[[Mapping[int, SeatCommand]], Awaitable[Mapping[int, SeatRecord]]]) -> None:
         self._create_all = create_all
-        self._pending: dict[int, SeatCommand] = {}
-        self._shared: Shared[Mapping[int, SeatRecord]] = Shared(self._flush)
+        self._gathering: tuple[dict[int, SeatCommand], asyncio.Task[Mapping[int, SeatRecord]]] | None = None
+        self._one_at_a_time = asyncio.Lock()
 
     async def create(self, number: int, command: SeatCommand) -> SeatRecord | None:
-        self._pending[number] = command
-        return (await self._shared.get()).get(number)
+        """A cancelled caller takes nothing from the others: what was begun for it is finished."""
+        if self._gathering is None:
+            commands: dict[int, SeatCommand] = {}
+            self._gathering = (commands, asyncio.create_task(self._flush(commands)))
+        commands, task = self._gathering
+        commands[number] = command
+        return (await asyncio.shield(task)).get(number)
 
-    async def _flush(self) -> Mapping[int, SeatRecord]:
-        await asyncio.sleep(GATHER)
-        batch, self._pending = self._pending, {}
-        return await self._create_all(batch)
+    async def _flush(self, commands: dict[int, SeatCommand]) -> Mapping[int, SeatRecord]:
+        async with self._one_at_a_time:
+            await asyncio.sleep(GATHER)
+            self._gathering = None
+            return await self._create_all(commands)

@@ -10,9 +10,9 @@ from typing import Any
 
 from workshop.errors import NameInUse, RuntimeRefused
 from workshop.model import labels
-from workshop.model.classroom import Classroom, decode_classroom, new_key
+from workshop.model.classroom import Classroom, Door, decode_classroom, encode_classroom, new_key
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
-from workshop.runtimes.kubernetes.names import ROOM_KEY, ROOM_KIND, base_name, own_namespace
+from workshop.runtimes.kubernetes.names import MANAGER, ROOM_KEY, ROOM_KIND, base_name, own_namespace
 from workshop.runtimes.kubernetes.objects import namespace as namespace_manifest
 from workshop.runtimes.kubernetes.objects import room as room_manifest
 
@@ -45,6 +45,11 @@ class Rooms:
     def __init__(self, client: ClusterClient, *, namespace: str = "") -> None:
         self._client = client
         self._namespace = namespace
+
+    @property
+    def wanted(self) -> str:
+        """The existing namespace that new classrooms go to; empty for one of each one's own."""
+        return self._namespace
 
     def place(self, classroom: Classroom, wanted: str = "") -> Place:
         """Where a classroom is, or will be: its record, then what is wanted, then a namespace of its own."""
@@ -135,6 +140,13 @@ class Rooms:
 
     async def find_record(self, classroom: Classroom, namespace: str) -> Json | None:
         return await self._client.get(f"/api/v1/namespaces/{namespace}/secrets/{base_name(classroom.name)}-room")
+
+    async def record_door(self, classroom: Classroom, namespace: str, door: Door) -> Classroom:
+        """Write into the record where students come in; the classroom with that door."""
+        classroom = replace(classroom, door=door)
+        path = f"/api/v1/namespaces/{namespace}/secrets/{base_name(classroom.name)}-room"
+        await self._client.merge(path, {"stringData": {ROOM_KEY: encode_classroom(classroom)}}, manager=MANAGER)
+        return classroom
 
     async def _refuse_namesake(self, classroom: Classroom) -> None:
         for room in await self.all():

@@ -13,17 +13,21 @@ from workshop.errors import RuntimeRefused, SeatFailed
 from workshop.model.classroom import Classroom
 from workshop.model.events import RuntimeEvent
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
-from workshop.model.snapshot import EngineFacts, Removal, Survivor
+from workshop.model.snapshot import EngineFacts, Fit, Removal, Survivor
 from workshop.ports.runtime import ExecResult
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.kubernetes import files, launcher
-from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images
+from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images, room_for
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
+from workshop.runtimes.kubernetes.cluster_gateway import ClusterGateway
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_home, run_in_pod
 from workshop.runtimes.kubernetes.live import Creations, LivePicture, Shared
 from workshop.runtimes.kubernetes.names import PAUSED, SEAT_KIND, STOPPED, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
+from workshop.runtimes.kubernetes.objects import namespace as namespace_manifest
+from workshop.runtimes.kubernetes.objects import room as room_manifest
 from workshop.runtimes.kubernetes.port_forward import answers_through_cluster
+from workshop.runtimes.kubernetes.rights import missing_rights, smallest_role
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
 from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
@@ -80,6 +84,53 @@ class KubernetesRuntime:
     @property
     def client(self) -> ClusterClient:
         return self._client
+
+    @property
+    def gateway(self) -> ClusterGateway:
+        """The gateways that run in this cluster."""
+        return ClusterGateway(self._client, self._rooms)
+
+    async def missing_rights(self, namespace: str = "") -> tuple[str, ...]:
+        """What this account may not do and would have to, a phrase each: `create statefulsets.apps in class`.
+
+        Args:
+            namespace: the existing namespace; empty for the setting's, and without one for a namespace of one's own.
+        """
+        where = namespace or self._rooms.wanted
+        missing = await missing_rights(self._client, where, own=not where)
+        return tuple(right.sentence() for right in missing)
+
+    def rbac(self, namespace: str = "") -> list[Json]:
+        """Manifests of the smallest role that an instructor needs, for the cluster's administrator."""
+        where = namespace or self._rooms.wanted
+        return smallest_role(where, own=not where)
+
+    async def fit(self, classroom: Classroom) -> Fit:
+        """Whether its seats fit on the nodes and in the namespace's quota: `18 of 30 seats fit: memory …`."""
+        place, wishes = self.place(classroom), wishes_of(classroom)
+        resources = SeatObjects(classroom, place.namespace, wishes).resources()
+        room = await room_for(
+            self._client,
+            resources,
+            namespace="" if place.own else place.namespace,
+            node_selector=wishes.part.node_selector,
+        )
+        return room.fit(classroom.seats)
+
+    def manifests(self, classroom: Classroom, commands: Mapping[int, SeatCommand]) -> list[Json]:
+        """What `open` and `create_all` would make, for `up --dry-run -o yaml`. Nothing is contacted."""
+        place, wishes = self.place(classroom), wishes_of(classroom)
+        objects = SeatObjects(classroom, place.namespace, wishes)
+        seat_files = launcher.seat_files(commands, home=wishes.home, generations={})
+        values = {pod_name(classroom.name, number): text for number, text in seat_files.seats.items()}
+        made = [namespace_manifest(classroom, place.namespace)] if place.own else []
+        made += [room_manifest(classroom, place.namespace), *objects.shared()]
+        made += [objects.quota(max(commands))] if place.own and wishes.quota else []
+        return [
+            *made,
+            objects.seat_secret({launcher.LAUNCH_KEY: seat_files.launch, **values}),
+            objects.seats(max(commands), {}),
+        ]
 
     def place(self, classroom: Classroom) -> Place:
         """The namespace of a classroom, and whether it was made for it."""

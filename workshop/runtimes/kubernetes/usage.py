@@ -65,11 +65,13 @@ class UsageReader:
     async def _metrics(self, classroom: Classroom, namespace: str) -> dict[int, Usage]:
         path = f"/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods"
         now, found = time.monotonic(), {}
-        # Asked once, without patience: where the API is not installed, 404 says so.
-        for item in await self._client.listed(path, selector(classroom, SEAT_KIND)):
+        items = await self._client.listed(path, selector(classroom, SEAT_KIND))
+        pods = await self._client.listed(f"/api/v1/namespaces/{namespace}/pods", selector(classroom, SEAT_KIND))
+        stopped = {pod["metadata"]["name"] for pod in pods if _stopped(pod)}
+        for item in items:
             name = item["metadata"]["name"]
             number = seat_number(name)
-            if number is None:
+            if number is None or name in stopped:
                 continue
             used = [entry["usage"] for entry in item["containers"] if entry["name"] == "seat"]
             rate = sum(exact_quantity(entry["cpu"]) for entry in used)
