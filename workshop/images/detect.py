@@ -206,7 +206,9 @@ def _pipfile(finding: _Finding, runtime: str) -> bool:
         finding.installer = "pipfile-lock"
         finding.use(finding.at("Pipfile.lock"))
         finding.unpinned.clear()
-        requires = finding.files.yaml(finding.at("Pipfile.lock")).get("_meta", {}).get("requires") or requires
+        lock = finding.files.yaml(finding.at("Pipfile.lock"))
+        finding.after_code = has_paths({**(lock.get("develop") or {}), **(lock.get("default") or {})})
+        requires = (lock.get("_meta") or {}).get("requires") or requires
     wanted = str(requires.get("python_version") or requires.get("python_full_version") or "")
     finding.python = ".".join(wanted.split(".")[:2]) if re.match(r"\d+\.\d+", wanted) else ""
     return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shlex
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +21,7 @@ from workshop.images.classic_build import build_classic
 from workshop.images.context import build_context, uv_program
 from workshop.images.dockerfile import Recipe
 from workshop.images.failure import FailedBuild, explain
+from workshop.images.index_settings import index_script
 from workshop.images.recipe import choose_base, make_recipe
 from workshop.images.recipe_files import read_ca_bundle
 from workshop.model.events import Noted, StepFinished, StepStarted
@@ -47,6 +47,7 @@ class DockerBuilder:
         self._engine = engine
         self._work_dir = work_dir
         self._wants_buildkit = buildkit
+        self._buildx: Buildx | None = None
 
     async def build(self, request: BuildRequest, *, report: Report) -> Image:
         """Build, or find, the image of this commit and recipe. The last good one is untouched when it fails.
@@ -61,7 +62,7 @@ class DockerBuilder:
             report(Noted(f"{image.reference} is there already: same commit, same recipe."))
             return replace(image, cached=True, seconds=time.monotonic() - started)
         facts = await self._engine.call(lambda client: client.info())
-        buildx = await Buildx.find(self._engine.address) if self._wants_buildkit else None
+        buildx = await self._find_buildx()
         recipe = make_recipe(request, buildkit=buildx is not None)
         uv = uv_program(str(facts.get("Architecture", ""))) if recipe.uses_uv else None
         report(StepStarted("build", f"building {request.title} at {records.short_commit(request.source.commit)}"))
@@ -98,6 +99,11 @@ class DockerBuilder:
             return _with_packages(client, tagged[0]) if tagged else None
 
         return await self._engine.call(look)
+
+    async def _find_buildx(self) -> Buildx | None:
+        if self._buildx is None and self._wants_buildkit:
+            self._buildx = await Buildx.find(self._engine.address)
+        return self._buildx
 
     async def images(self) -> tuple[Image, ...]:
         """Ours, newest first, found by labels; those that lost their name to a newer build come last."""
@@ -165,7 +171,7 @@ async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterat
 
 def _write_secrets(folder: Path, settings: ImageSettings) -> dict[str, Path]:
     secrets = {}
-    if text := index_variables(settings):
+    if text := index_script(settings):
         secrets["index"] = folder / "index"
         secrets["index"].write_text(text, encoding="utf-8")
     if settings.ca_bundle:
@@ -173,16 +179,6 @@ def _write_secrets(folder: Path, settings: ImageSettings) -> dict[str, Path]:
         secrets["ca"] = folder / "ca"
         secrets["ca"].write_bytes(read_ca_bundle(settings.ca_bundle))
     return secrets
-
-
-def index_variables(settings: ImageSettings) -> str:
-    """The package index as shell assignments, for uv and pip."""
-    values: dict[str, str] = {}
-    if settings.index_url:
-        values |= {"UV_DEFAULT_INDEX": settings.index_url, "PIP_INDEX_URL": settings.index_url}
-    if settings.extra_index_url:
-        values |= {"UV_INDEX": settings.extra_index_url, "PIP_EXTRA_INDEX_URL": settings.extra_index_url}
-    return "".join(f"{name}={shlex.quote(value)}\n" for name, value in values.items())
 
 
 def _proxies() -> dict[str, str]:

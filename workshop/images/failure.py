@@ -84,9 +84,10 @@ _RULES = (
         "Name a Debian or Ubuntu image with Python, such as python:3.12-slim, with WORKSHOP_IMAGE_BASE.",
     ),
     _rule(
-        r"No interpreter found for (?P<what>Python [^\n]*?)(?: in (?:virtual|search|system|managed|\[).*)?$",
+        r"(?m)(?:No interpreter found for (?P<what>Python [^\n]*?)(?: in (?:virtual|search|system|managed|\[).*)?$|"
+        r"Invalid version request: (?P<other>.*)|Failed to inspect Python interpreter)",
         lambda match, build: (
-            f"{build.python or match['what']} is wanted, and "
+            f"{build.python or match['what'] or 'Another Python'} is wanted, and "
             + (
                 f"the base image {build.base} does not have it."
                 if build.on_engine

@@ -122,23 +122,33 @@ def read_packages(client: docker.DockerClient, image: str) -> tuple[str, ...]:
 
 
 def shared_sizes(client: docker.DockerClient, images: list[dict[str, Any]]) -> dict[str, int]:
-    """How much of each image's size is in layers that another of these images has as well, by image id."""
-    api: Any = client.api
-    layers: dict[str, dict[str, int]] = {}
-    for image in images:
-        digests = (image.get("RootFS") or {}).get("Layers") or []
-        sizes = [int(entry["Size"]) for entry in reversed(api.history(image["Id"])) if entry["Size"] > 0]
-        layers[image["Id"]] = _by_layer(digests, sizes)
+    """How much of each image's size is in layers that another of these images has as well, by image id.
+
+    The engine tells the sizes of layers only in an image's history: images share what their histories begin with.
+    """
+    histories = {image["Id"]: _history(client, image["Id"]) for image in images}
     return {
-        ident: sum(
-            size
-            for digest, size in own.items()
-            if any(digest in others for other, others in layers.items() if other != ident)
-        )
-        for ident, own in layers.items()
+        ident: max((_common_size(own, other) for key, other in histories.items() if key != ident), default=0)
+        for ident, own in histories.items()
     }
 
 
-def _by_layer(digests: list[str], sizes: list[int]) -> dict[str, int]:
-    """Sizes belong to layers in order; empty layers have no size in the history, and then no layer can be told."""
-    return dict(zip(digests, sizes, strict=True)) if len(digests) == len(sizes) else {}
+def _history(client: docker.DockerClient, image: str) -> list[tuple[str, int, int]]:
+    """Command, time and size of each layer from the lowest up; nothing for an image that was removed meanwhile."""
+    import docker.errors
+
+    api: Any = client.api
+    try:
+        entries = api.history(image)
+    except docker.errors.NotFound:
+        return []
+    return [(entry["CreatedBy"], entry["Created"], int(entry["Size"])) for entry in reversed(entries)]
+
+
+def _common_size(one: list[tuple[str, int, int]], other: list[tuple[str, int, int]]) -> int:
+    total = 0
+    for mine, theirs in zip(one, other, strict=False):
+        if mine != theirs:
+            break
+        total += mine[2]
+    return total

@@ -10,8 +10,8 @@ import re
 from pathlib import Path
 
 from workshop.errors import BuildFailed
-from workshop.images import pipfile
 from workshop.images.dockerfile import Dockerfile, Recipe, recipe_hash
+from workshop.images.installs import Install, install_plan
 from workshop.images.links import redact
 from workshop.images.recipe_files import HOME, VENV, has_password, seat_environment, tool_files
 from workshop.images.recipe_ui import ui_packages, ui_stage, ui_tail
@@ -126,7 +126,6 @@ def jupyter_packages(detected: Detected) -> list[str]:
 def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) -> Recipe:
     detected, settings = request.detected, request.settings
     base = choose_base(detected, settings)
-    extra = _dependency_files(detected, files)
     out = Dockerfile(buildkit=buildkit)
     ui_stage(out, request.ui, base, has_ca=bool(settings.ca_bundle))
     out.add(f"FROM {base}", f"base image {base}")
@@ -136,7 +135,7 @@ def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) ->
         _index_arguments(out, settings)
     out.run("sh /opt/workshop/tool/setup.sh", "making the seats' user")
     out.user("jovyan")
-    out.add(f"WORKDIR {HOME}")
+    out.add(f"WORKDIR {HOME}", f"home folder {HOME}")
     packages = " ".join(quoted(name) for name in jupyter_packages(detected))
     out.run(
         f"sh /opt/workshop/tool/jupyter.sh {quoted(wanted_python(detected))} {packages}",
@@ -147,24 +146,34 @@ def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) ->
     _apt(out, detected, settings)
     if more := ui_packages(request.ui):
         out.run(f"{_UV} pip install {' '.join(map(quoted, more))}", f"installing {', '.join(more)}", uv=True)
-    if not detected.after_code:
-        _dependencies(out, detected, "/opt/workshop/deps", extra)
+    plan = install_plan(detected, files)
+    code_installs = plan.after_code or bool(detected.post_build)
+    finish = f"sh /opt/workshop/tool/finish.sh {quoted(detected.post_build)}".rstrip()
+    if plan.files:
+        out.copy("deps/", f"{DEPS}/", "copying the lists of dependencies")
+    for install in plan.before_code:
+        _install(out, install)
+    if not code_installs:
+        out.run(finish, "listing what is installed", uv=True)
     out.copy("repo/", f"{HOME}/", "copying the repository")
-    if detected.after_code:
-        _dependencies(out, detected, HOME, extra, code_is_there=True)
-    if detected.installer == "project" or (detected.installer == "uv-lock" and _is_package(files)):
-        out.run(f"{_UV} pip install .", "installing the repository as a package", uv=True)
+    for install in plan.after_code:
+        _install(out, install)
     if detected.start:
         out.add(f"RUN chmod +x {quoted(detected.start)}", "making start executable")
-    title = "running postBuild" if detected.post_build else "listing what is installed"
-    out.run(f"sh /opt/workshop/tool/finish.sh {quoted(detected.post_build)}".rstrip(), title, uv=True)
+    if code_installs:
+        out.run(finish, "running postBuild" if detected.post_build else "listing what is installed", uv=True)
     out.environment({"WORKSHOP_START": detected.start} if detected.start else {})
     out.add("EXPOSE 8888")
     out.add('ENTRYPOINT ["/opt/workshop/entrypoint"]')
     out.add('CMD ["jupyter-lab", "--ip=0.0.0.0", "--port=8888", "--no-browser"]')
-    return Recipe(dockerfile=out.text(), files=tool_files(settings) | extra, titles=out.titles)
+    return Recipe(
+        dockerfile=out.text(),
+        files=tool_files(settings) | {f"deps/{name}": text.encode() for name, text in plan.files.items()},
+        titles=out.titles,
+    )
 
 
+DEPS = "/opt/workshop/deps"
 _UV = ". /opt/workshop/tool/env.sh && uv"
 
 
@@ -185,6 +194,13 @@ def _index_arguments(out: Dockerfile, settings: ImageSettings) -> None:
             out.add(f"ARG {name}={value}")
 
 
+def _install(out: Dockerfile, install: Install) -> None:
+    """Run uv where its files are: in `deps/`, or among the repository's."""
+    folder = DEPS if install.where == "deps" else HOME
+    words = " ".join(quoted(word.replace("{deps}", DEPS)) for word in install.arguments)
+    out.run(f"cd {folder} && {_UV} {words}", install.title, uv=True)
+
+
 def _apt(out: Dockerfile, detected: Detected, settings: ImageSettings) -> None:
     packages = sorted({*detected.apt, *detected.tools})
     if not packages:
@@ -194,65 +210,3 @@ def _apt(out: Dockerfile, detected: Detected, settings: ImageSettings) -> None:
     title = f"installing {len(packages)} Debian package{'s' * (len(packages) > 1)}"
     out.run(f"{mirror}sh /opt/workshop/tool/apt.sh {' '.join(packages)}", title, apt=True)
     out.user("jovyan")
-
-
-def _dependency_files(detected: Detected, files: RepositoryFiles) -> dict[str, bytes]:
-    """The files that name dependencies, for the context's `deps/`: those alone decide whether a layer is made anew."""
-    wanted: dict[str, bytes] = {}
-    names = [name for name in detected.files if name.endswith("requirements.txt")]
-    if detected.installer in ("pipfile", "pipfile-lock"):
-        text = pipfile.requirements_of(files, detected)
-        return {"deps/requirements.txt": text.encode()}
-    if detected.installer == "pylock":
-        names += [name for name in detected.files if name.endswith("pylock.toml")]
-    if detected.installer in ("project", "project-dependencies", "uv-lock"):
-        names += [name for name in ("pyproject.toml", "uv.lock") if name in detected.files]
-    for name in names:
-        wanted[f"deps/{Path(name).name}"] = files.text(name).encode()
-    return wanted
-
-
-def _dependencies(
-    out: Dockerfile, detected: Detected, folder: str, extra: dict[str, bytes], *, code_is_there: bool = False
-) -> None:
-    """Install what the files name: before the code from `deps/`, after it from where they stand."""
-    names = [name.removeprefix("deps/") for name in extra]
-    if not names:
-        return
-    if not code_is_there:
-        out.copy("deps/", f"{folder}/", "copying the lists of dependencies")
-    elif detected.installer in ("pipfile", "pipfile-lock"):
-        # The converted list is no file of the repository.
-        out.copy("deps/", "/opt/workshop/deps/", "copying the lists of dependencies")
-    for name in names:
-        where = f"{folder}/{_place(detected, name)}" if code_is_there else f"{folder}/{name}"
-        if code_is_there and detected.installer.startswith("pipfile"):
-            where = "/opt/workshop/deps/requirements.txt"
-        _install(out, detected, name, where, folder)
-
-
-def _place(detected: Detected, name: str) -> str:
-    return next((path for path in detected.files if Path(path).name == name), name)
-
-
-def _install(out: Dockerfile, detected: Detected, name: str, where: str, folder: str) -> None:
-    if name == "uv.lock":
-        flags = "--frozen --inexact --no-install-project --no-install-workspace"
-        if detected.after_code:
-            flags = "--frozen --inexact --no-install-project"
-        out.run(f"cd {quoted(folder)} && {_UV} sync {flags}", "installing what uv.lock names", uv=True)
-    elif name == "pyproject.toml":
-        if detected.installer != "uv-lock" and not (detected.installer == "project" and detected.after_code):
-            out.run(f"{_UV} pip install -r {quoted(where)}", "installing what pyproject.toml names", uv=True)
-    else:
-        out.run(f"{_UV} pip install -r {quoted(where)}", f"installing what {_title(detected, name)} names", uv=True)
-
-
-def _title(detected: Detected, name: str) -> str:
-    if detected.installer.startswith("pipfile"):
-        return "Pipfile.lock" if detected.installer == "pipfile-lock" else "Pipfile"
-    return name
-
-
-def _is_package(files: RepositoryFiles) -> bool:
-    return "build-system" in files.toml("pyproject.toml")

@@ -33,7 +33,7 @@ def conda_recipe(request: BuildRequest, files: RepositoryFiles, *, buildkit: boo
         out.add(f'COPY ["tool/", "{TOOL}/"]', "copying the builder's tools")
     out.run(f"sh {TOOL}/setup.sh {PREFIX}", "making the seats' user")
     out.user("jovyan")
-    out.add(f"WORKDIR {HOME}")
+    out.add(f"WORKDIR {HOME}", f"home folder {HOME}")
     python = f"python={detected.python}" if detected.python else "python"
     install = f"sh {TOOL}/conda.sh"
     out.run(f"{install} packages {quoted(python)} 'jupyterlab>=4,<5' pip", "installing JupyterLab", mounts=[CACHE])
