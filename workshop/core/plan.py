@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from workshop.model.seat import SeatRecord, SeatState
 
-_STANDING = {SeatState.STARTING, SeatState.READY, SeatState.CREATING, SeatState.PAUSED}
+_STANDING = {SeatState.STARTING, SeatState.READY, SeatState.PAUSED}
+"""Not `creating`: what was made by a run that was killed before it started the seat would wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
