@@ -90,8 +90,14 @@ def test_a_seat_at_its_process_limit_is_said_so() -> None:
 
 
 def test_a_claimed_seat_whose_server_died_is_crashed() -> None:
-    dead = events.SeatChanged(record(state=SeatState.STOPPED))
+    dead = events.SeatChanged(record(state=SeatState.FAILED))
     assert seat_after(*CLAIMED, dead).activity is Activity.CRASHED
+    assert seat_after(*READY, dead).activity is Activity.NEVER_OPENED
+
+
+def test_a_seat_that_was_stopped_on_purpose_is_not_crashed() -> None:
+    for state in (SeatState.STOPPED, SeatState.PAUSED):
+        assert seat_after(*CLAIMED, events.SeatChanged(record(state=state))).activity is Activity.DISCONNECTED
 
 
 def test_cpu_is_the_difference_of_two_readings() -> None:
@@ -123,3 +129,65 @@ def test_a_seat_that_stops_answering_says_so_and_stays_ready() -> None:
     silent = events.PulseTaken(Pulse(1, reachable=False), NOW)
     seat = seat_after(*CLAIMED, silent, silent, silent)
     assert (seat.state, seat.detail) == (SeatState.READY, "does not answer")
+
+
+def test_an_engine_that_is_lost_crashes_nobody() -> None:
+    lost = events.SeatChanged(record(state=SeatState.LOST))
+    assert seat_after(*CLAIMED, pulse(browsers=1), lost).activity is Activity.UNKNOWN
+
+
+def test_a_server_that_ended_and_was_started_again_is_crashed_until_something_runs_in_it() -> None:
+    again = events.SeatChanged(replace(record(), restarts=1, started_at=NOW + MINUTE))
+    happened = (*CLAIMED, pulse(browsers=1), again, pulse(at=NOW + MINUTE, browsers=1))
+    seat = seat_after(*happened, at=NOW + 2 * MINUTE)
+    assert (seat.activity, seat.restarts) == (Activity.CRASHED, 1)
+    assert "was started again" in seat.detail
+    back = pulse(at=NOW + 3 * MINUTE, browsers=1, kernels=1, last_activity=NOW + 3 * MINUTE)
+    assert seat_after(*happened, back, at=NOW + 3 * MINUTE).activity is Activity.OPEN
+
+
+def test_the_restart_of_a_kernel_is_no_work_and_is_counted() -> None:
+    """Its new process is activity to the seat's server, within seconds of the memory being full."""
+    full = events.SeatOutOfMemory(1, NOW + MINUTE)
+    kernel = pulse(at=NOW + MINUTE, browsers=1, kernels=1, last_activity=NOW + MINUTE + timedelta(seconds=8))
+    seat = seat_after(*CLAIMED, full, kernel, events.KernelsRestarted(1, NOW + MINUTE), at=NOW + 2 * MINUTE)
+    assert (seat.activity, seat.kernel_restarts) == (Activity.OUT_OF_MEMORY, 1)
+    assert seat.detail.startswith("memory full ")
+    assert seat.detail.endswith("kernel restarted ×1")
+
+
+def test_the_engine_s_own_counters_tell_what_its_events_did_not() -> None:
+    before = events.UsageRead({1: Usage(oom_kills=0, pid_limit_hits=0, pids=20, at=1)}, NOW)
+    oom = events.UsageRead({1: Usage(oom_kills=1, pid_limit_hits=0, pids=20, at=6)}, NOW)
+    assert seat_after(*CLAIMED, pulse(browsers=1), before, oom).activity is Activity.OUT_OF_MEMORY
+    bomb = events.UsageRead({1: Usage(oom_kills=0, pid_limit_hits=70, pids=20, at=6)}, NOW)
+    happened = (*CLAIMED, pulse(browsers=1), before, bomb)
+    assert seat_after(*happened).activity is Activity.PROCESS_LIMIT
+    assert seat_after(*happened, at=NOW + 2 * MINUTE).activity is Activity.OPEN
+
+
+def test_a_saved_file_is_activity_where_somebody_is() -> None:
+    saved = events.FilesChanged(1, NOW + 6 * MINUTE)
+    assert seat_after(*CLAIMED, pulse(browsers=1), saved, at=NOW + 7 * MINUTE).activity is Activity.OPEN
+    assert seat_after(*READY, saved).last_active is None
+
+
+def test_nobody_becomes_idle_in_a_break() -> None:
+    pause = events.BreakSet(NOW + 2 * MINUTE, NOW + 17 * MINUTE)
+    happened = (*CLAIMED, pulse(browsers=1), pause)
+    assert seat_after(*happened, at=NOW + 10 * MINUTE).activity is Activity.OPEN
+    assert seat_after(*happened, at=NOW + 10 * MINUTE).idle_seconds == 120
+    later = seat_after(*happened, at=NOW + 21 * MINUTE)
+    assert (later.activity, later.idle_seconds) == (Activity.IDLE, 360)
+    over = events.BreakSet(NOW + 2 * MINUTE, NOW + 2 * MINUTE)
+    assert seat_after(*happened, over, at=NOW + 10 * MINUTE).activity is Activity.IDLE
+
+
+def test_full_speed_without_a_browser_is_flagged_after_a_quarter_of_an_hour() -> None:
+    def used(seconds: float) -> events.UsageRead:
+        return events.UsageRead({1: Usage(cpu_seconds=seconds * 0.97, at=seconds)})
+
+    mining = (*CLAIMED, pulse(), *(used(at) for at in (0.0, 5.0, 500.0, 906.0)))
+    assert seat_after(*mining).warnings == ("computes at full speed, no browser",)
+    assert seat_after(*mining[:-1]).warnings == ()
+    assert seat_after(*mining, pulse(browsers=1), used(911.0)).warnings == ()

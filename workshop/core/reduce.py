@@ -2,65 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime
 
+from workshop.core.activity import HOT_SHARE, activity_of, detail_of, idle_for, warnings_of
+from workshop.core.facts import RoomFacts, SeatFacts, identity
 from workshop.model import events
-from workshop.model.classroom import Classroom
-from workshop.model.room_check import RoomCheck
-from workshop.model.seat import Activity, Limits, Progress, Pulse, Seat, SeatRecord, SeatState, Usage
+from workshop.model.seat import Limits, Pulse, Seat, SeatRecord, SeatState, Usage
 from workshop.model.snapshot import Snapshot
 
-IDLE_AFTER = timedelta(minutes=5)
-"""Without a running cell or a saved change for this long, an open seat counts as idle."""
-OOM_SHOWN = timedelta(minutes=10)
-"""A full memory is shown this long, or until the participant has run something again."""
-STUCK_AFTER = timedelta(minutes=5)
-MEMORY_WARNING = 0.85
-DISK_YELLOW = 1024**3
-DISK_RED = 3 * 1024**3
+__all__ = ["RoomFacts", "SeatFacts", "identity", "reduce", "snapshot", "state_of"]
+
 CHECKS_KEPT = 50
-SILENT_PULSES = 3
-"""Readings without an answer before a seat that was ready is said not to answer."""
-
-
-@dataclass(frozen=True, slots=True)
-class SeatFacts:
-    """What is known of one seat."""
-
-    record: SeatRecord | None = None
-    answered: str = ""
-    """Which object of this number answered: a successor has to answer for itself."""
-    claimed: bool = False
-    first_seen: datetime | None = None
-    pulse: Pulse | None = None
-    silent: int = 0
-    last_active: datetime | None = None
-    usage: Usage | None = None
-    cpu_percent: float | None = None
-    oom_at: datetime | None = None
-    label: str = ""
-    help_since: datetime | None = None
-    progress: tuple[Progress, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RoomFacts:
-    """What is known of a classroom."""
-
-    classroom: Classroom
-    seats: dict[int, SeatFacts] = field(default_factory=dict)
-    ends: datetime | None = None
-    checks: tuple[RoomCheck, ...] = ()
-    warnings: tuple[tuple[str, str], ...] = ()
-    """What is wrong with the room as a whole, by what it is about."""
-    wanted: int | None = None
-    """Seats wanted since the last `add`; None to take it from the classroom. The last ones are its spares."""
-
-
-def identity(record: SeatRecord) -> str:
-    """Tells one life of a seat's object from the next."""
-    return f"{record.object_id}/{record.generation}/{record.started_at}"
+BREAKS_KEPT = 50
 
 
 def reduce(facts: RoomFacts, event: events.ClassEvent) -> RoomFacts:
@@ -74,12 +28,16 @@ def reduce(facts: RoomFacts, event: events.ClassEvent) -> RoomFacts:
             return replace(facts, seats={n: seat for n, seat in facts.seats.items() if n != number})
         case events.ClockSet(ends):
             return replace(facts, ends=ends)
-        case events.UsageRead(usage):
+        case events.UsageRead(usage, at):
             seats = dict(facts.seats)
             for number, reading in usage.items():
                 if number in seats:
-                    seats[number] = _used(seats[number], reading)
+                    seats[number] = _used(seats[number], reading, facts.classroom.limits, at)
             return replace(facts, seats=seats)
+        case events.BreakSet(since, until):
+            others = tuple(entry for entry in facts.breaks if entry[0] != since)
+            added = ((since, until),) if until > since else ()
+            return replace(facts, breaks=(*others, *added)[-BREAKS_KEPT:])
         case events.PulseTaken(pulse, at):
             known = facts.seats.get(pulse.number)
             return facts if known is None else _with(facts, pulse.number, _pulsed(known, pulse, at))
@@ -89,8 +47,8 @@ def reduce(facts: RoomFacts, event: events.ClassEvent) -> RoomFacts:
         case events.RoomChecked(check):
             return replace(facts, checks=(*facts.checks, check)[-CHECKS_KEPT:])
         case events.Warned(key, text):
-            others = tuple(entry for entry in facts.warnings if entry[0] != key)
-            return replace(facts, warnings=(*others, (key, text)) if text else others)
+            kept = tuple(entry for entry in facts.warnings if entry[0] != key)
+            return replace(facts, warnings=(*kept, (key, text)) if text else kept)
         case _:
             number = event.number
             known = facts.seats.get(number, SeatFacts())
@@ -109,12 +67,15 @@ def _listed(facts: RoomFacts, records: tuple[SeatRecord, ...]) -> RoomFacts:
 
 
 def _changed(seat: SeatFacts, record: SeatRecord) -> SeatFacts:
+    before = seat.record
+    if before is not None and before.object_id == record.object_id and record.restarts > before.restarts:
+        seat = replace(seat, crashed_at=record.started_at or seat.crashed_at)
     if record.state is SeatState.READY:
         return replace(seat, record=record, answered=identity(record), silent=0)
     return replace(seat, record=record)
 
 
-def _used(seat: SeatFacts, reading: Usage) -> SeatFacts:
+def _used(seat: SeatFacts, reading: Usage, limits: Limits, at: datetime | None) -> SeatFacts:
     percent = None
     before = seat.usage
     if before is not None and before.cpu_seconds is not None and reading.cpu_seconds is not None:
@@ -123,7 +84,23 @@ def _used(seat: SeatFacts, reading: Usage) -> SeatFacts:
             percent = 100 * (reading.cpu_seconds - before.cpu_seconds) / span
     if before is not None and reading.disk_bytes is None:
         reading = replace(reading, disk_bytes=before.disk_bytes)
-    return replace(seat, usage=reading, cpu_percent=percent if percent is not None else seat.cpu_percent)
+    percent = percent if percent is not None else seat.cpu_percent
+    alone = seat.pulse is None or seat.pulse.browsers == 0
+    hot = alone and percent is not None and percent >= 100 * HOT_SHARE * limits.cpus
+    return replace(
+        seat,
+        usage=reading,
+        cpu_percent=percent,
+        hot_since=(seat.hot_since if seat.hot_since is not None else reading.at) if hot else None,
+        oom_at=at if at and _rose(before, reading, "oom_kills") else seat.oom_at,
+        pid_limit_at=at if at and _rose(before, reading, "pid_limit_hits") else seat.pid_limit_at,
+    )
+
+
+def _rose(before: Usage | None, now: Usage, counter: str) -> bool:
+    """Whether a counter of the engine is higher than at the last reading."""
+    old, new = getattr(before, counter, None), getattr(now, counter)
+    return old is not None and new is not None and new > old
 
 
 def _pulsed(seat: SeatFacts, pulse: Pulse, at: datetime) -> SeatFacts:
@@ -134,9 +111,14 @@ def _pulsed(seat: SeatFacts, pulse: Pulse, at: datetime) -> SeatFacts:
         active = at
     elif pulse.last_activity is not None and seat.first_seen and pulse.last_activity > seat.first_seen:
         active = max(active, pulse.last_activity) if active else pulse.last_activity
-    first = seat.first_seen or (at if pulse.browsers else None)
-    answered = identity(seat.record) if seat.record else seat.answered
-    return replace(seat, pulse=pulse, silent=0, last_active=active, first_seen=first, answered=answered)
+    return replace(
+        seat,
+        pulse=pulse,
+        silent=0,
+        last_active=active,
+        first_seen=seat.first_seen or (at if pulse.browsers else None),
+        answered=identity(seat.record) if seat.record else seat.answered,
+    )
 
 
 def _told(seat: SeatFacts, event: events.ClassEvent) -> SeatFacts:
@@ -146,7 +128,8 @@ def _told(seat: SeatFacts, event: events.ClassEvent) -> SeatFacts:
         case events.SeatClaimed(_, at):
             return replace(seat, claimed=True, first_seen=seat.first_seen or at, last_active=seat.last_active or at)
         case events.SeatFreed():
-            return replace(seat, claimed=False, first_seen=None, last_active=None, label="", help_since=None)
+            fresh = SeatFacts(record=seat.record, answered=seat.answered, usage=seat.usage)
+            return replace(fresh, cpu_percent=seat.cpu_percent, pulse=seat.pulse)
         case events.SeatLabelled(_, label):
             return replace(seat, label=label)
         case events.HelpAsked(_, at):
@@ -155,6 +138,12 @@ def _told(seat: SeatFacts, event: events.ClassEvent) -> SeatFacts:
             return replace(seat, help_since=None)
         case events.ProgressRead(_, progress):
             return replace(seat, progress=progress)
+        case events.FilesChanged(_, at):
+            if seat.first_seen is None or at <= seat.first_seen:
+                return seat
+            return replace(seat, last_active=max(seat.last_active, at) if seat.last_active else at)
+        case events.KernelsRestarted(_, _at, count):
+            return replace(seat, kernel_restarts=seat.kernel_restarts + count)
         case _:
             raise AssertionError(f"not an event about one seat: {event}")
 
@@ -163,10 +152,7 @@ def snapshot(facts: RoomFacts, now: datetime, *, gateway: bool) -> Snapshot:
     """The picture at `now`."""
     wanted = max(facts.wanted or facts.classroom.seats, *facts.seats, 0)
     regular = wanted - facts.classroom.spares
-    seats = tuple(
-        _seat(facts.classroom, number, facts.seats[number], now, spare=number > regular)
-        for number in sorted(facts.seats)
-    )
+    seats = tuple(_seat(facts, number, now, spare=number > regular) for number in sorted(facts.seats))
     return Snapshot(
         classroom=facts.classroom,
         seats=seats,
@@ -178,18 +164,21 @@ def snapshot(facts: RoomFacts, now: datetime, *, gateway: bool) -> Snapshot:
     )
 
 
-def _seat(classroom: Classroom, number: int, seat: SeatFacts, now: datetime, *, spare: bool) -> Seat:
+def _seat(facts: RoomFacts, number: int, now: datetime, *, spare: bool) -> Seat:
+    classroom, seat = facts.classroom, facts.seats[number]
     record = seat.record or SeatRecord(number, SeatState.QUEUED, object_id="")
     state = state_of(seat)
     usage = seat.usage or Usage()
     limit = record.memory_limit or classroom.limits.memory_bytes
+    activity = activity_of(seat, state, classroom.limits, now, facts.breaks)
+    idle = idle_for(seat, now, facts.breaks)
     return Seat(
         number=number,
         code=classroom.code(number),
         link=classroom.link(number),
         state=state,
         claimed=seat.claimed,
-        activity=activity_of(seat, state, classroom.limits, now),
+        activity=activity,
         last_active=seat.last_active,
         first_seen=seat.first_seen,
         memory_bytes=usage.memory_bytes,
@@ -198,14 +187,16 @@ def _seat(classroom: Classroom, number: int, seat: SeatFacts, now: datetime, *, 
         disk_bytes=usage.disk_bytes,
         pids=usage.pids,
         restarts=record.restarts,
+        kernel_restarts=seat.kernel_restarts,
+        idle_seconds=idle.total_seconds() if idle is not None else None,
         browsers=seat.pulse.browsers if seat.pulse else 0,
         label=seat.label,
         help_since=seat.help_since,
         notebook=seat.pulse.notebook if seat.pulse else "",
         progress=seat.progress,
         spare=spare and not seat.claimed,
-        detail=_detail(seat, record, state),
-        warnings=_warnings(seat, usage, limit, now),
+        detail=detail_of(seat, record, state, activity),
+        warnings=warnings_of(seat, usage, limit, now),
         target=record.target,
     )
 
@@ -217,48 +208,3 @@ def state_of(seat: SeatFacts) -> SeatState:
     if seat.record.state is SeatState.STARTING and seat.answered == identity(seat.record):
         return SeatState.READY
     return seat.record.state
-
-
-def activity_of(seat: SeatFacts, state: SeatState, limits: Limits, now: datetime) -> Activity:
-    """What the participant is doing. A running cell is running, however long and silent it is."""
-    used = seat.claimed or seat.first_seen is not None
-    if state in (SeatState.STOPPED, SeatState.FAILED, SeatState.LOST):
-        return Activity.CRASHED if used else Activity.NEVER_OPENED
-    recovered = seat.last_active is not None and seat.oom_at is not None and seat.last_active > seat.oom_at
-    if seat.oom_at is not None and now - seat.oom_at < OOM_SHOWN and not recovered:
-        return Activity.OUT_OF_MEMORY
-    if seat.usage is not None and seat.usage.pids is not None and seat.usage.pids >= limits.pids * 0.98:
-        return Activity.PROCESS_LIMIT
-    if seat.pulse is None:
-        return Activity.UNKNOWN if used else Activity.NEVER_OPENED
-    if seat.pulse.busy:
-        return Activity.RUNNING
-    if not used:
-        return Activity.NEVER_OPENED
-    if seat.pulse.browsers == 0 and seat.pulse.connections == 0:
-        return Activity.DISCONNECTED
-    if seat.last_active is not None and now - seat.last_active >= IDLE_AFTER:
-        return Activity.IDLE
-    return Activity.OPEN
-
-
-def _detail(seat: SeatFacts, record: SeatRecord, state: SeatState) -> str:
-    if record.detail:
-        return record.detail
-    if state is SeatState.READY and seat.silent >= SILENT_PULSES:
-        return "does not answer"
-    return seat.pulse.detail if seat.pulse else ""
-
-
-def _warnings(seat: SeatFacts, usage: Usage, limit: int, now: datetime) -> tuple[str, ...]:
-    found = []
-    if usage.memory_bytes and limit and usage.memory_bytes > limit * MEMORY_WARNING:
-        found.append(f"memory {usage.memory_bytes * 100 // limit} %")
-    if usage.disk_bytes and usage.disk_bytes > DISK_YELLOW:
-        found.append("disk over 3 GB" if usage.disk_bytes > DISK_RED else "disk over 1 GB")
-    stuck = [entry for entry in seat.progress if entry.error_since and now - entry.error_since >= STUCK_AFTER]
-    if stuck and seat.last_active and now - seat.last_active < IDLE_AFTER:
-        found.append("stuck")
-    if seat.pulse and seat.pulse.browsers > 1:
-        found.append(f"{seat.pulse.browsers} browsers")
-    return tuple(found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
 from urllib.parse import parse_qs
 
 from aiohttp import web
@@ -18,11 +20,16 @@ from workshop.gateway.seat_page import PATH as ROOM_PATH
 from workshop.gateway.seat_page import SeatPage
 from workshop.gateway.seating import Seating
 from workshop.gateway.seatmap import SeatMap
+from workshop.model.events import FilesChanged
 from workshop.model.seat import parse_seat_name, seat_name
+from workshop.ports.room import ReportFact
 
 log = logging.getLogger(__name__)
 
 SEAT = "/seat/"
+WRITTEN = "/api/contents/"
+WRITES = frozenset(("PUT", "POST", "PATCH", "DELETE"))
+"""Saved, made, renamed, removed: a file of the seat changed. An editor saves only what was edited."""
 METHODS = frozenset(
     (
         "GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS",
@@ -46,6 +53,8 @@ class Front:
         proxy: Proxy,
         *,
         seat_bar: bool,
+        report: ReportFact,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._seats = seats
         self._seating = seating
@@ -56,6 +65,8 @@ class Front:
         self._check = check
         self._proxy = proxy
         self._seat_bar = seat_bar
+        self._report = report
+        self._now = now
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         try:
@@ -164,7 +175,10 @@ class Front:
         try:
             if upgrade:
                 return await self._proxy.websocket(request, number, browser, upstream, target)
-            return await self._proxy.http(request, number, upstream, target)
+            answer = await self._proxy.http(request, number, upstream, target)
+            if WRITTEN in target and request.method in WRITES and answer.status < 400:
+                self._report(FilesChanged(number, self._now()))
+            return answer
         except splice.Refused as refused:
             return answer_json({"error": "the seat refused"}, status=refused.status)
         except SeatSilent:

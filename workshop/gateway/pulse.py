@@ -1,7 +1,9 @@
 """Takes the pulse of every seat without disturbing it.
 
 Only `/api/status`, and requests with `no_track_activity=1`, leave a Jupyter server's `last_activity` alone (measured);
-code-server's `/healthz` does the same there.
+code-server's `/healthz` does the same there. What `/api/status` gives as `last_activity` is not the participant's: an
+open JupyterLab tab asks for kernels and sessions every ten seconds and keeps it at "now" for ever (measured). Kernels
+and terminals know better.
 """
 
 from __future__ import annotations
@@ -92,20 +94,27 @@ async def take_pulse(
 
 async def _read_jupyter(session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> dict[str, Any]:
     status = await _json(session, f"{base}api/status", headers)
-    found: dict[str, Any] = {
-        "kernels": int(status["kernels"]),
-        "connections": int(status["connections"]),
-        "last_activity": _moment(status.get("last_activity")),
-    }
-    if not found["kernels"]:
-        return found
-    sessions = await _json(session, f"{base}api/sessions?no_track_activity=1", headers)
-    kernels = [entry["kernel"] for entry in sessions]
-    if len(kernels) < found["kernels"]:  # some run without a notebook
-        kernels = await _json(session, f"{base}api/kernels?no_track_activity=1", headers)
-    found["busy"] = sum(kernel["execution_state"] == "busy" for kernel in kernels)
-    found["notebook"] = _latest_notebook(sessions)
+    found: dict[str, Any] = {"kernels": int(status["kernels"]), "connections": int(status["connections"])}
+    moments = []
+    if found["kernels"]:
+        sessions = await _json(session, f"{base}api/sessions?no_track_activity=1", headers)
+        kernels = [entry["kernel"] for entry in sessions]
+        if len(kernels) < found["kernels"]:  # some run without a notebook
+            kernels = await _json(session, f"{base}api/kernels?no_track_activity=1", headers)
+        found["busy"] = sum(kernel["execution_state"] == "busy" for kernel in kernels)
+        found["notebook"] = _latest_notebook(sessions)
+        moments = [_moment(kernel.get("last_activity")) for kernel in kernels]
+    found["last_activity"] = max(filter(None, moments + await _terminals(session, base, headers)), default=None)
     return found
+
+
+async def _terminals(session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> list[datetime | None]:
+    """When something last moved in each terminal; none where the server has no terminals."""
+    try:
+        terminals = await _json(session, f"{base}api/terminals?no_track_activity=1", headers)
+    except ValueError:
+        return []
+    return [_moment(terminal.get("last_activity")) for terminal in terminals]
 
 
 def _latest_notebook(sessions: list[dict[str, Any]]) -> str:

@@ -84,7 +84,7 @@ class Gateway:
         join = Join(self._seats, seating, cookies, pages, Attempts(), self._waiting, self._settings)
         self._front = Front(
             self._seats, seating, cookies, pages, join, self._seat_page, self._check, self._proxy,
-            seat_bar=self._settings.seat_bar,
+            seat_bar=self._settings.seat_bar, report=report,
         )  # fmt: skip
         self._certificate: Certificate | None = None
         self._runner: web.ServerRunner | None = None

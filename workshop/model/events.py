@@ -103,6 +103,7 @@ class UsageRead:
     """What each seat used at one moment, by number."""
 
     usage: dict[int, Usage] = field(default_factory=dict)
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,31 @@ class HelpDone:
 class ProgressRead:
     number: int
     progress: tuple[Progress, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesChanged:
+    """The newest of the seat's own files was written at this moment."""
+
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class KernelsRestarted:
+    """Kernels of the seat have new processes under their old ids."""
+
+    number: int
+    at: datetime
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BreakSet:
+    """The class pauses: nobody is idle in this time. `until` before or at `since` takes the break back."""
+
+    since: datetime
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +197,9 @@ ClassEvent = (
     | HelpAsked
     | HelpDone
     | ProgressRead
+    | FilesChanged
+    | KernelsRestarted
+    | BreakSet
     | ClockSet
     | RoomChecked
     | Warned

@@ -142,6 +142,8 @@ class Seat:
     browsers: int = 0
     label: str = ""
     """Free text given by the instructor or typed by the participant; never leaves this machine."""
+    idle_seconds: float | None = None
+    """Since the participant last did something, breaks of the class taken out; None when nobody was there."""
     help_since: datetime | None = None
     notebook: str = ""
     progress: tuple[Progress, ...] = ()

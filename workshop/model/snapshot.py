@@ -94,6 +94,7 @@ class EngineFacts:
     memory_bytes: int
     memory_free_bytes: int | None = None
     disk_free_bytes: int | None = None
+    disk_total_bytes: int | None = None
     isolated: bool = True
     """False for the process runtime: seats run as the instructor, without walls."""
     notes: tuple[str, ...] = ()

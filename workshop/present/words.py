@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from workshop.model.amounts import format_span
@@ -79,4 +79,7 @@ def seat_words(seat: Seat, now: datetime | None = None) -> Words:
     """What is most worth saying of a seat: its state until it is ready, then what its participant does."""
     if seat.state is not SeatState.READY or seat.activity is Activity.UNKNOWN:
         return STATES[seat.state]
-    return activity_words(seat.activity, last_active=seat.last_active, now=now)
+    since = seat.last_active
+    if now is not None and seat.idle_seconds is not None:
+        since = now - timedelta(seconds=seat.idle_seconds)  # breaks of the class are taken out
+    return activity_words(seat.activity, last_active=since, now=now)
