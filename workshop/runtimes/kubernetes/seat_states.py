@@ -97,7 +97,7 @@ def _state(pod: Json, container: Json) -> tuple[SeatState, str]:
     if not pod["spec"].get("nodeName"):
         return _unscheduled(status)
     waiting = (container.get("state") or {}).get("waiting") or {}
-    if (container.get("state") or {}).get("running"):
+    if "running" in (container.get("state") or {}):
         if STOPPED in annotations:
             return SeatState.STOPPED, "stopped by the instructor"
         if PAUSED in annotations:
@@ -120,7 +120,7 @@ def _waiting(status: Json, container: Json, waiting: Json) -> tuple[SeatState, s
     ended = (container.get("state") or {}).get("terminated")
     if ended:
         return SeatState.STARTING, _crash(container)
-    if (filling.get("state") or {}).get("running"):
+    if "running" in (filling.get("state") or {}):
         return SeatState.CREATING, "its home folder is being filled"
     return SeatState.CREATING, ""
 
