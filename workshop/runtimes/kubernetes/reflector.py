@@ -48,16 +48,25 @@ Reflected = Listed | Seen | Gone
 
 
 async def reflect(
-    client: ClusterClient, path: str, selector: str = "", *, fields: str = "", resync: float = RESYNC
+    client: ClusterClient,
+    path: str,
+    selector: str = "",
+    *,
+    fields: str = "",
+    resync: float = RESYNC,
+    patient: bool = False,
 ) -> AsyncIterator[Reflected]:
     """Follow the objects under a path, for ever. The first list is tried once: its errors are the caller's.
+
+    Args:
+        patient: go on trying from the start, as after a lost connection.
 
     Raises:
         RuntimeUnreachable, RuntimeRefused: the first list failed.
         ApiRefused: the right to list or watch was taken away.
     """
     pause, version, listed_at = FIRST_PAUSE, "", 0.0
-    first = True
+    first = not patient
     while True:
         try:
             if not version or time.monotonic() - listed_at > resync:

@@ -146,7 +146,7 @@ async def watch_seats(
     async def follow(name: str) -> None:
         path, labels, fields = sources[name]
         try:
-            async for event in reflect(client, path, labels, fields=fields):
+            async for event in reflect(client, path, labels, fields=fields, patient=name == "warnings"):
                 await arrivals.put((name, event))
         except ApiRefused as error:
             # Warnings only explain; a class can be watched without the right to read them.
