@@ -442,6 +442,19 @@ async def test_links_are_stored_as_links_and_files_belong_to_the_seats_user(
     assert (await runtime.run(room, 1, ("readlink", "new/l"))).stdout == b"/etc/passwd\n"
 
 
+async def test_the_images_own_files_are_read_without_a_seat_and_nothing_is_left(
+    world: World, runtime: Runtime, room: Classroom
+) -> None:
+    if world.name == "fake":
+        pytest.skip("memory has no image")
+    data = b"".join([piece async for piece in runtime.read_image_files(room)])
+    with tarfile.open(fileobj=io.BytesIO(data)) as tar:
+        readme = tar.extractfile("./README.md")
+        assert readme is not None
+        assert readme.read() == b"hello\n"
+    assert await world.labels(room) == []
+
+
 @pytest.mark.parametrize("path", ["/etc/passwd", "../other", "a/../../b", "~/x"])
 async def test_paths_out_of_the_home_folder_are_refused(
     world: World, runtime: Runtime, room: Classroom, path: str

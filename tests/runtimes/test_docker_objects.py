@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.runtimes.worlds import make_classroom
+from workshop.engines.docker_context import current_host
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatCommand, SeatState
@@ -293,3 +295,25 @@ def test_the_engines_own_figures_are_read() -> None:
 
 def test_a_command_line_is_filled_in_for_the_container(room: Classroom) -> None:
     assert seat_request(room, 1, COMMAND, IMAGE)["Cmd"][1:] == ["--ip=0.0.0.0", "--port=8888"]
+
+
+# Which engine
+
+
+def test_the_engine_is_the_one_that_the_docker_command_uses(tmp_path: Path) -> None:
+    config = tmp_path / ".docker"
+    name = "rootless"
+    meta = config / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest()
+    meta.mkdir(parents=True)
+    (meta / "meta.json").write_text(
+        '{"Name": "rootless", "Endpoints": {"docker": {"Host": "unix:///run/user/7/d.sock"}}}'
+    )
+    home = {"HOME": str(tmp_path)}
+    assert current_host(home) == "unix:///var/run/docker.sock"
+    assert current_host(home | {"DOCKER_CONTEXT": name}) == "unix:///run/user/7/d.sock"
+    (config / "config.json").write_text('{"currentContext": "rootless"}')
+    assert current_host(home) == "unix:///run/user/7/d.sock"
+    assert current_host(home | {"DOCKER_CONTEXT": "default"}) == "unix:///var/run/docker.sock"
+    assert current_host(home | {"DOCKER_HOST": "tcp://127.0.0.1:1"}) == "tcp://127.0.0.1:1"
+    (config / "config.json").write_text("{half")
+    assert current_host(home) == "unix:///var/run/docker.sock"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import pty
 import shutil
 import socket
 import sys
@@ -19,6 +20,7 @@ import pytest
 from tests.runtimes.worlds import DockerWorld, rules, server_command, token, until_ready
 from workshop.engines.command import run_command
 from workshop.engines.docker_engine import DockerEngine
+from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.ports.runtime import Runtime
 from workshop.runtimes.docker import DockerRuntime
@@ -27,11 +29,15 @@ pytestmark = pytest.mark.docker
 
 CONNECT = """
 import socket, sys
-try:
-    socket.create_connection((sys.argv[1], int(sys.argv[2])), timeout=2).close()
-    print("open")
-except OSError as error:
-    print("closed", error)
+from concurrent.futures import ThreadPoolExecutor
+def reach(host):
+    try:
+        socket.create_connection((host, int(sys.argv[1])), timeout=2).close()
+        return "open"
+    except OSError as error:
+        return f"closed: {error}"
+for host, answer in zip(sys.argv[2:], ThreadPoolExecutor(50).map(reach, sys.argv[2:])):
+    print(host, answer)
 """
 
 
@@ -82,8 +88,12 @@ async def output(runtime: Runtime, room: Classroom, number: int, *argv: str) -> 
     return (result.stdout + result.stderr).decode().strip()
 
 
-async def reach(runtime: Runtime, room: Classroom, number: int, host: str, port: int) -> str:
-    return await output(runtime, room, number, "python3", "-c", CONNECT, host, str(port))
+async def reached(runtime: Runtime, room: Classroom, number: int, port: int, *hosts: str) -> set[str]:
+    """The hosts to which a seat gets a connection."""
+    said = await output(runtime, room, number, "python3", "-c", CONNECT, str(port), *hosts)
+    answers = [line.split(" ", 1) for line in said.splitlines()]
+    assert [host for host, _ in answers] == list(hosts), said
+    return {host for host, answer in answers if answer == "open"}
 
 
 async def test_a_seat_has_no_privileges_and_all_its_limits(
@@ -130,8 +140,8 @@ async def test_a_seat_reaches_no_other_seat(world: DockerWorld, runtime: Runtime
     await ready(1)
     second = await ready(2)
     address = second.endpoint.removeprefix("http://").split(":")[0]
-    assert "closed" in await reach(runtime, room, 1, address, 8888)
-    assert "closed" in await reach(runtime, room, 1, "workshop-" + room.name + "-02", 8888)
+    assert await reached(runtime, room, 1, 8888, address, f"workshop-{room.name}-02") == set()
+    assert await reached(runtime, room, 2, 8888, address) == {address}
 
 
 def own_addresses(room: Classroom) -> list[str]:
@@ -150,9 +160,7 @@ async def test_a_seat_reaches_no_service_of_the_host_while_the_host_reaches_the_
     world: DockerWorld, runtime: Runtime, room: Classroom, ready: Any, listener: int
 ) -> None:
     record = await ready(1)
-    answers = [await reach(runtime, room, 1, address, listener) for address in own_addresses(room)]
-    assert answers
-    assert [answer for answer in answers if not answer.startswith("closed")] == []
+    assert await reached(runtime, room, 1, listener, *own_addresses(room)) == set()
     assert await runtime.probe(room, record, server_command(room, 1))
     assert (await runtime.facts()).notes == ()
 
@@ -173,15 +181,15 @@ async def test_the_wall_can_be_set_through_a_helper_and_what_stays_open_is_said(
         record = await other_way.create(room, 1, server_command(room, 1))
         await until_ready(other_way, room, record)
         gateway = room.option("subnet").rsplit(".", 1)[0] + ".1"
-        answer = await reach(other_way, room, 1, gateway, listener)
+        open_hosts = await reached(other_way, room, 1, listener, gateway)
         notes = (await other_way.facts()).notes
         if other_way.mode == "helper":
-            assert answer.startswith("closed")
+            assert open_hosts == set()
             assert notes == ()
             assert len(rules(room)) > 0
             assert len(world.containers(room)) == 1
         else:
-            assert answer == "open"
+            assert open_hosts == {gateway}
             assert "all addresses" in notes[0]
     finally:
         removal = await other_way.close(room)
@@ -233,7 +241,8 @@ async def test_seats_resolve_names_and_have_a_way_out_unless_it_is_closed(
         try:
             record = await runtime.create(room, 7, server_command(room, 7))
             await until_ready(runtime, room, record)
-            assert (await reach(runtime, room, 7, *outside)).split()[0] == ("open" if way_out else "closed")
+            host, port = outside
+            assert await reached(runtime, room, 7, port, host) == ({host} if way_out else set())
             assert await output(runtime, room, 7, "python3", "-c", lookup) == "True"
             addresses = await output(
                 runtime, room, 7, "sh", "-c", "cat /proc/net/if_inet6 2>/dev/null | grep -v lo; true"
@@ -271,3 +280,27 @@ async def test_an_image_that_is_not_there_is_never_fetched(
         assert "workshop build" in raised.value.hint
     finally:
         await runtime.close(room)
+
+
+async def test_a_shell_opens_in_a_terminal(world: DockerWorld, runtime: Runtime, room: Classroom, ready: Any) -> None:
+    await ready(1, generation=2)
+    master, slave = pty.openpty()
+    shell = await asyncio.create_subprocess_exec(
+        *runtime.shell_command(room, 1), stdin=slave, stdout=slave, stderr=slave, start_new_session=True
+    )
+    os.close(slave)
+    os.write(master, b"id -u; pwd; echo $((6*7))-$0; exit\n")
+    assert await asyncio.wait_for(shell.wait(), 20) == 0
+    said = os.read(master, 65536).decode()
+    os.close(master)
+    assert {"1000", "/home/jovyan", "42-bash"} <= set(said.split())
+
+
+async def test_a_classrooms_volumes_go_with_it(
+    world: DockerWorld, runtime: Runtime, docker_client: Any, unique_name: str
+) -> None:
+    room = await runtime.open(world.classroom(unique_name))
+    docker_client.volumes.create(f"data-{unique_name}", labels=labels.classroom_labels(room, "data"))
+    removal = await runtime.close(room)
+    assert removal.removed["volumes"] == 1
+    assert await world.leftovers(room) == []

@@ -83,7 +83,11 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str, seconds: flo
 
 async def until_ready(runtime: Runtime, classroom: Classroom, record: SeatRecord) -> None:
     command = server_command(classroom, record.number)
-    await until(lambda: runtime.probe(classroom, record, command), f"seat {record.number} answers")
+    try:
+        await until(lambda: runtime.probe(classroom, record, command), f"seat {record.number} answers")
+    except AssertionError as error:
+        error.add_note(f"{record}\n{await runtime.seats(classroom)}\n{await runtime.logs(classroom, record.number)}")
+        raise
 
 
 class World(ABC):

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from workshop.engines.docker_context import current_host
 from workshop.errors import RuntimeRefused, RuntimeUnreachable
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ TIMEOUT = 120
 
 
 class DockerEngine:
-    """A lazily opened connection to the engine that `docker` itself would use (`DOCKER_HOST`, contexts excluded)."""
+    """A lazily opened connection to the engine that the `docker` command itself would use.
+
+    Args:
+        base_url: another engine's address; TLS is set up from `DOCKER_TLS_VERIFY` and `DOCKER_CERT_PATH` alone.
+    """
 
     def __init__(self, *, base_url: str = "") -> None:
         self._base_url = base_url
@@ -42,7 +47,7 @@ class DockerEngine:
 
     @property
     def address(self) -> str:
-        return self._base_url or os.environ.get("DOCKER_HOST", "") or "unix:///var/run/docker.sock"
+        return self._base_url or current_host(os.environ)
 
     @property
     def long_pool(self) -> ThreadPoolExecutor:
@@ -68,8 +73,8 @@ class DockerEngine:
 
         settings: dict[str, Any] = {"timeout": REACH, "version": "auto", "max_pool_size": POOL_SIZE + LONG_POOL_SIZE}
         with translated(self.address):
-            if self._base_url:
-                client = docker.DockerClient(base_url=self._base_url, **settings)
+            if self._base_url or not os.environ.get("DOCKER_HOST"):
+                client = docker.DockerClient(base_url=self.address, **settings)
             else:
                 client = docker.from_env(**settings)
         api: Any = client.api

@@ -25,6 +25,7 @@ from workshop.runtimes.seat_processes import SeatProcesses, leaders, main_proces
 
 STOP_SECONDS = 10.0
 REMOVE_SECONDS = 3.0
+ENDING_SECONDS = 1.0
 BOOT_TOLERANCE = 120.0
 """The time of the machine's start is computed from clocks that are set now and then."""
 
@@ -245,10 +246,15 @@ class ProcessSeats:
             with suppress(psutil.NoSuchProcess):
                 paused = process.status() == psutil.STATUS_STOPPED
                 return replace(record, state=SeatState.PAUSED) if paused else record
+        child = self._children.get(seat.pid)
+        if child is not None:
+            with suppress(subprocess.TimeoutExpired):  # it has lost its memory already, and ends in this moment
+                child.wait(ENDING_SECONDS)
         self._reap()
-        if seat.pid in self._exit_codes:
+        code = self._exit_codes.pop(seat.pid, None)
+        if code is not None:
             with suppress(FileNotFoundError):
-                seat = folder.change(exit_code=self._exit_codes.pop(seat.pid))
+                seat = folder.change(exit_code=code)
         return _ended(record, seat)
 
     def _reap(self) -> None:

@@ -163,7 +163,8 @@ def _is_free(port: int) -> bool:
 
 def reap(children: dict[int, subprocess.Popen[bytes]]) -> dict[int, int]:
     """Exit codes of those of our own children that have ended; they are forgotten."""
-    ended = {pid: code for pid, child in children.items() if (code := child.poll()) is not None}
+    # A copy, and `pop`: several threads do this at once.
+    ended = {pid: code for pid, child in list(children.items()) if (code := child.poll()) is not None}
     for pid in ended:
-        del children[pid]
+        children.pop(pid, None)
     return ended
