@@ -424,5 +424,5 @@ async def test_watching_asks_nothing_per_seat(api: ApiServer, named: Node, runti
         await asyncio.wait({quiet}, timeout=1)
         quiet.cancel()
         await asyncio.gather(quiet, return_exceptions=True)
-        assert sum(api.requests.values()) - before <= 3
+        assert sum(api.requests.values()) - before <= 5  # three watches, a first list, one more of either
     assert live.IDLE >= 30
