@@ -47,9 +47,6 @@ async def test_a_class_day_from_the_link_to_zero_left(world: World, size: tuple[
         assert not world.engine.rooms, "a plan makes nothing"
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, JobScreen))
-        await shows(pilot, "All 4 seats ready")
-
-        await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, ClassScreen))
         await shows(pilot, "4 of 4 ready")
         first = world.classroom("python-basics")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -22,7 +23,7 @@ from workshop.config.keymap import Keymap, load_keymap
 from workshop.config.paths import Paths
 from workshop.config.settings import save_setting
 from workshop.config.themes import Themes, load_themes, themes_stamp
-from workshop.errors import WorkshopError
+from workshop.errors import NoTerminal, WorkshopError
 from workshop.model.snapshot import ClassroomSummary
 from workshop.service import Service
 from workshop.tui.bindings import bindings_for
@@ -435,9 +436,15 @@ def run(service: Service, *, start: str | None = None, read_only: bool = False, 
         theme: a theme's name; the setting's by default.
 
     Raises:
+        NoTerminal: what it would draw on is no terminal.
         SettingError: the user's keymap has problems.
         WorkshopError: something that was not foreseen ended the UI; the log has it.
     """
+    if not (sys.__stderr__ and sys.__stderr__.isatty()):
+        raise NoTerminal(
+            "The terminal UI draws on standard error, and that is no terminal.",
+            hint="Take the redirection (`2>…`) away; the log has what went wrong: `workshop paths`.",
+        )
     places = service.wiring.places
     app = WorkshopApp(
         service,

@@ -8,10 +8,11 @@ from typing import ClassVar
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from workshop.tui.screens.base import BaseDialog
 from workshop.tui.screens.confirm import ESCAPE
+from workshop.tui.widgets.text import Text
 
 Check = Callable[[str], str]
 """What is wrong with a text; empty when nothing is."""
@@ -41,21 +42,21 @@ class AskDialog(BaseDialog[str]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
-            yield Static(self._title, classes="dialog-title", markup=False)
-            yield Static(self._text, classes="dialog-text", markup=False)
+            yield Text(self._title, classes="dialog-title")
+            yield Text(self._text, classes="dialog-text")
             yield Input(self._value, placeholder=self._placeholder, compact=True, classes="dialog-input")
-            yield Static("", id="wrong", classes="dialog-wrong", markup=False)
-            yield Static("↵ does it, esc leaves", classes="dialog-foot")
+            yield Text("", id="wrong", classes="dialog-wrong")
+            yield Text("↵ does it, esc leaves", classes="dialog-foot")
 
     @on(Input.Changed)
     def _changed(self) -> None:
-        self.query_one("#wrong", Static).update("")
+        self.query_one("#wrong", Text).say("")
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
         wrong = self._check(event.value)
         if wrong:
-            self.query_one("#wrong", Static).update(wrong)
+            self.query_one("#wrong", Text).say(wrong)
         else:
             self.dismiss(event.value)
 

@@ -92,14 +92,14 @@ class BaseScreen(News, Screen[R]):
         return []
 
     def tick(self) -> None:
-        self.query_one(TopBar).refresh()
+        self.query_one(TopBar).look_again()
 
     def go_back(self) -> None:
         self.dismiss()
 
     def on_screen_resume(self) -> None:
         if self.is_mounted:
-            self.query_one(TopBar).refresh()
+            self.query_one(TopBar).look_again()
             self.query_one(KeyBar).refresh()
             self.seen_again()
 

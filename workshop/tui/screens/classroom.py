@@ -10,7 +10,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import ContentSwitcher, Input, Static
+from textual.widgets import ContentSwitcher, Input
 
 from workshop.actions import Scope
 from workshop.errors import UnknownClassroom
@@ -32,6 +32,7 @@ from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.seat_map import SeatMap
 from workshop.tui.widgets.seat_panel import SeatPanel
 from workshop.tui.widgets.seat_table import SeatTable
+from workshop.tui.widgets.text import Text
 from workshop.tui.widgets.view_bar import ViewBar
 
 VIEWS = ("seats", "map", "help", "activity", "events")
@@ -78,7 +79,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
 
     def body(self) -> Iterator[Widget]:
         yield ViewBar(VIEWS)
-        yield Static("", id="stale")
+        yield Text("", id="stale")
         with Horizontal(id="room"):
             with Vertical(id="views"):
                 with ContentSwitcher(initial="seats"):
@@ -89,13 +90,13 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
                     yield HelpQueue(id="help")
                     yield ActivityPlots(id="activity")
                     yield EventList(id="events")
-                yield Static("", id="no-seats", classes="empty")
+                yield Text("", id="no-seats", classes="empty")
             yield SeatPanel(id="panel")
         yield FilterBar()
 
     def on_mount(self) -> None:
         self.workshop.watch_room(self.room)
-        self.query_one("#no-seats", Static).update("Asking for the classroom…")
+        self.query_one("#no-seats", Text).say("Asking for the classroom…")
         self._show()
 
     def on_unmount(self) -> None:
@@ -159,13 +160,13 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         if not self.is_mounted or self.room not in self.workshop.rooms:
             return
         snapshot, now = self.snapshot, self.workshop.now()
-        empty = self.query_one("#no-seats", Static)
+        empty = self.query_one("#no-seats", Text)
         empty.display = snapshot is None or not snapshot.seats
         self.query_one(ContentSwitcher).display = not empty.display
         if snapshot is None:
             return
         if not snapshot.seats:
-            empty.update("There are no seats. Press a to add some.")
+            empty.say("There are no seats. Press a to add some.")
         self._show_head(snapshot)
         self._show_stale(snapshot, now)
         self._show_view(snapshot, now)
@@ -174,11 +175,11 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         table = self.query_one("#seats", SeatTable)
         parts = header(snapshot)
         asking = len(help_queue(snapshot.seats))
-        self.query_one(TopBar).refresh()
+        self.query_one(TopBar).look_again()
         self.query_one(ViewBar).show(self.view, asking, parts, len(table.marks))
 
     def _show_stale(self, snapshot: Snapshot, now: datetime) -> None:
-        banner = self.query_one("#stale", Static)
+        banner = self.query_one("#stale", Text)
         reason = self.history.stale
         if self._gone:
             text = "This classroom is gone: it was torn down. What you see is the last that was known."
@@ -187,7 +188,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
             text = f"Stale, {format_span((now - taken).total_seconds())} old. {reason}"
         else:
             text = "  ".join(snapshot.warnings)
-        banner.update(Content(f"▲ {text}" if text else ""))
+        banner.say(Content(f"▲ {text}" if text else ""))
         banner.set_class(bool(reason) or self._gone, "-stale")
         banner.display = bool(text)
 
@@ -261,7 +262,8 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         """Show one of `VIEWS`, and put the focus there."""
         self.query_one(ContentSwitcher).current = view
         target = self.query_one(f"#{view}")
-        (target if target.can_focus else target.query("*").first(Widget)).focus()
+        inside = (node for node in target.query("*") if node.focusable)
+        (target if target.can_focus else next(inside, target)).focus()
         self._show()
 
     def do_class_seats(self) -> None:

@@ -9,7 +9,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Static
+from textual.widgets import Button, Checkbox, Input
 
 from workshop.actions import Scope
 from workshop.model.snapshot import ClassroomSummary
@@ -22,6 +22,7 @@ from workshop.tui.jobs import JobKind, Report
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import show_job
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (
     Column("name", "Classroom", 18, grow=True),
@@ -47,10 +48,10 @@ class CleanupScreen(BaseScreen[None]):
         return ("clean up",)
 
     def body(self) -> Iterator[Widget]:
-        yield Static("Looking for classrooms that are over…", id="down-head")
+        yield Text("Looking for classrooms that are over…", id="down-head")
         yield RowTable(COLUMNS)
         with Vertical(id="down-ask"):
-            yield Static("", id="down-warning")
+            yield Text("", id="down-warning")
             yield Checkbox("Every classroom, also those that are on", id="everything", compact=True)
             with Horizontal(classes="buttons"):
                 yield Input(placeholder=f"type {WORD} to confirm", id="typed", compact=True)
@@ -64,10 +65,10 @@ class CleanupScreen(BaseScreen[None]):
         self._found = await self.workshop.service.cleanup_plan(everything=self._everything)
         count = len(self._found)
         text = f"{counted(count, 'classroom')} will be removed" if count else "Nothing is left over."
-        self.query_one("#down-head", Static).update(Content.styled(text, "bold"))
+        self.query_one("#down-head", Text).say(Content.styled(text, "bold"))
         self.query_one(RowTable).set_rows([(f"{room.runtime}/{room.name}", _cells(room)) for room in self._found])
-        warning = self.query_one("#down-warning", Static)
-        warning.update("▲ Work in them that was not collected is lost." if count else "")
+        warning = self.query_one("#down-warning", Text)
+        warning.say("▲ Work in them that was not collected is lost." if count else "")
         warning.set_class(bool(count), "-warns")
         self._typed()
 

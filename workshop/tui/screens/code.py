@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.containers import Center, Vertical
 from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workshop.actions import Scope
 from workshop.model.snapshot import Snapshot
@@ -16,6 +15,7 @@ from workshop.tui.bindings import bindings_for
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.widgets.bars import KeyBar, TopBar
 from workshop.tui.widgets.qr_view import QrView
+from workshop.tui.widgets.text import Text
 
 
 class CodeScreen(BaseScreen[None]):
@@ -34,10 +34,10 @@ class CodeScreen(BaseScreen[None]):
 
     def body(self) -> Iterator[Widget]:
         with Vertical(id="code"):
-            yield Center(Static("", id="code-title"))
+            yield Center(Text("", id="code-title"))
             yield Center(QrView(id="code-qr"))
-            yield Center(Static("", id="code-link"))
-            yield Center(Static("", id="code-words"))
+            yield Center(Text("", id="code-link"))
+            yield Center(Text("", id="code-words"))
 
     def on_mount(self) -> None:
         self.workshop.watch_room(self.room)
@@ -76,13 +76,15 @@ class CodeScreen(BaseScreen[None]):
         link = self.link()
         qr = self.query_one(QrView)
         qr.show(link)
-        self.query_one("#code-link", Static).update(link)
-        self.query_one("#code-title", Static).update(self.title_line())
-        self.query_one("#code-words", Static).update(self.words())
-        rows = self.app.size.height - qr.needs().height
-        # the link always stands below the code; the rest comes in the order of its use
+        self.query_one("#code-link", Text).say(link)
+        self.query_one("#code-title", Text).say(self.title_line())
+        self.query_one("#code-words", Text).say(self.words())
+        size = self.app.size
+        qr.set_room(Size(size.width, size.height - 1))  # the link always stands below the code
+        rows = size.height - qr.needs().height
+        # the rest comes in the order of its use
         for least, wanted in ((2, KeyBar), (3, "#code-words"), (4, TopBar), (5, "#code-title")):
-            self.query_one(wanted).display = rows >= least or bool(qr.problem(self.app.size))
+            self.query_one(wanted).display = rows >= least or bool(qr.problem)
 
     def blocked(self, action_id: str) -> str:
         if action_id == "code.copy" and not self.link():
@@ -93,9 +95,6 @@ class CodeScreen(BaseScreen[None]):
         qr = self.query_one(QrView)
         qr.show(self.link(), full=not qr.full)
         self._show()
-        room = Size(self.app.size.width, self.app.size.height - 1)
-        if not qr.problem(room):
-            self.workshop.say("Full blocks." if qr.full else "Half blocks.")
 
     async def do_code_copy(self) -> None:
         await self.workshop.copy(self.link(), "the link")

@@ -9,10 +9,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Static
+from textual.widgets import Button
 
 from workshop.actions import Scope
 from workshop.tui.screens.base import BaseDialog
+from workshop.tui.widgets.text import Text
 
 ESCAPE = Binding("escape", "back", "Back", show=False)
 
@@ -43,8 +44,8 @@ class ConfirmDialog(BaseDialog[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog danger" if self._danger else "dialog"):
-            yield Static(self._question, classes="dialog-title", markup=False)
-            yield Static("\n".join(self._lines), classes="dialog-text", markup=False)
+            yield Text(self._question, classes="dialog-title")
+            yield Text("\n".join(self._lines), classes="dialog-text")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Cancel", id="cancel", compact=True)
                 yield Button(f"{self._verb} (y)", id="yes", compact=True, classes="danger" if self._danger else "")

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static, TextArea
+from textual.widgets import TextArea
 
 from workshop.tui.screens.base import BaseDialog
 from workshop.tui.screens.confirm import ESCAPE
+from workshop.tui.widgets.text import Text
 
 
 class CopyDialog(BaseDialog[None]):
@@ -30,16 +31,15 @@ class CopyDialog(BaseDialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield Static(f"Copy {self._what}", classes="dialog-title", markup=False)
+            yield Text(f"Copy {self._what}", classes="dialog-title")
             reason = f" ({self._why})" if self._why else ""
-            yield Static(
+            yield Text(
                 f"No clipboard can be reached from here{reason}. Select with the mouse (with Shift held down in most "
                 "terminals), or ctrl+a and your terminal's copy key.",
                 classes="dialog-text",
-                markup=False,
             )
             yield TextArea(self._text, read_only=True, id="text", soft_wrap=True)
-            yield Static("esc closes", classes="dialog-foot")
+            yield Text("esc closes", classes="dialog-foot")
 
     def on_mount(self) -> None:
         self.query_one(TextArea).select_all()

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workshop.service import Finding
 from workshop.tui.screens.base import BaseScreen
+from workshop.tui.widgets.text import Text
 
 
 class DoctorScreen(BaseScreen[None]):
@@ -20,7 +20,7 @@ class DoctorScreen(BaseScreen[None]):
         return ("this machine",)
 
     def body(self) -> Iterator[Widget]:
-        scroll = VerticalScroll(Static("Looking…", id="findings"), id="doctor")
+        scroll = VerticalScroll(Text("Looking…", id="findings"), id="doctor")
         scroll.add_class("first-focus")
         yield scroll
 
@@ -34,7 +34,7 @@ class DoctorScreen(BaseScreen[None]):
             Content.assemble((f"· {name:<12}", "$text-muted"), (str(path), "$text-muted"))
             for name, path in self.workshop.places.named()
         ]
-        self.query_one("#findings", Static).update(Content("\n").join(lines))
+        self.query_one("#findings", Text).say(Content("\n").join(lines))
 
 
 def _line(finding: Finding) -> Content:

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Static
 
 from workshop.actions import BY_ID, Action
 from workshop.present.columns import Cell, Column
@@ -19,6 +18,7 @@ from workshop.tui.performing import Performer, performers
 from workshop.tui.screens.base import BaseDialog
 from workshop.tui.screens.confirm import ESCAPE
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (Column("keys", "Keys", 12), Column("title", "Does", 22), Column("help", "", 24, grow=True))
 
@@ -52,10 +52,10 @@ class HelpDialog(BaseDialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
-            yield Static("Keys", classes="dialog-title")
+            yield Text("Keys", classes="dialog-title")
             yield RowTable(COLUMNS, header=False)
-            yield Static("", id="help-text", classes="dialog-text", markup=False)
-            yield Static("↵ does it, esc closes", classes="dialog-foot")
+            yield Text("", id="help-text", classes="dialog-text")
+            yield Text("↵ does it, esc closes", classes="dialog-foot")
 
     def on_mount(self) -> None:
         table = self.query_one(RowTable)
@@ -78,7 +78,7 @@ class HelpDialog(BaseDialog[None]):
         node = self._node(event.key)
         reason = node.blocked(event.key) if node is not None else ""
         text = BY_ID[event.key].help if event.key in BY_ID else ""
-        self.query_one("#help-text", Static).update(f"{text} Now: {reason}" if reason else text)
+        self.query_one("#help-text", Text).say(f"{text} Now: {reason}" if reason else text)
 
     def _node(self, action_id: str) -> Performer | None:
         return next((node for _t, node, actions in self._groups if any(a.id == action_id for a in actions)), None)

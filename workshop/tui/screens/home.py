@@ -11,7 +11,7 @@ from textual import events, on
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from workshop.actions import Scope
 from workshop.model.amounts import format_span
@@ -26,6 +26,7 @@ from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import begin_build
 from workshop.tui.widgets.bars import Parts
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 REFRESH_EVERY = 5.0
 ROOMS = (
@@ -55,16 +56,16 @@ class HomeScreen(BaseScreen[None]):
         self._rooms: dict[str, ClassroomSummary] = {}
 
     def body(self) -> Iterator[Widget]:
-        yield Static("Open classrooms", classes="section")
+        yield Text("Open classrooms", classes="section")
         yield RowTable(ROOMS, id="rooms")
-        yield Static("Looking for classrooms…", id="no-rooms", classes="empty")
-        yield Static("Workshops", classes="section")
+        yield Text("Looking for classrooms…", id="no-rooms", classes="empty")
+        yield Text("Workshops", classes="section")
         workshops = RowTable(WORKSHOPS, id="workshops")
         workshops.add_class("first-focus")
         yield workshops
-        yield Static("", id="no-workshops", classes="empty")
-        yield Static("", id="unreachable", classes="warning")
-        yield Static("", id="about")
+        yield Text("", id="no-workshops", classes="empty")
+        yield Text("", id="unreachable", classes="warning")
+        yield Text("", id="about")
         yield LinkLine()
 
     def on_mount(self) -> None:
@@ -98,13 +99,13 @@ class HomeScreen(BaseScreen[None]):
     # Showing
 
     def _show_rooms(self) -> None:
-        table, empty = self.query_one("#rooms", RowTable), self.query_one("#no-rooms", Static)
+        table, empty = self.query_one("#rooms", RowTable), self.query_one("#no-rooms", Text)
         summaries = self.workshop.summaries
         if summaries is not None:
             first = not self._rooms and summaries
             self._rooms = {f"{room.runtime}/{room.name}": room for room in summaries}
             table.set_rows([(key, self._room_cells(room)) for key, room in self._rooms.items()])
-            empty.update("None is open. Choose a workshop below and press u.")
+            empty.say("None is open. Choose a workshop below and press u.")
             if first and self.focused is self.query_one("#workshops"):
                 table.focus()
         table.styles.height = min(len(self._rooms) + 1, max(3, self.size.height // 2 - 4))
@@ -112,8 +113,8 @@ class HomeScreen(BaseScreen[None]):
         self._show_about()
         empty.display = not self._rooms
         sentences = self.workshop.service.unreachable() if summaries is not None else ()
-        warning = self.query_one("#unreachable", Static)
-        warning.update(Content("\n".join(f"▲ {sentence}" for sentence in sentences)))
+        warning = self.query_one("#unreachable", Text)
+        warning.say(Content("\n".join(f"▲ {sentence}" for sentence in sentences)))
         warning.display = bool(sentences)
 
     def _room_cells(self, room: ClassroomSummary) -> tuple[Cell, ...]:
@@ -154,8 +155,8 @@ class HomeScreen(BaseScreen[None]):
             )
         self.query_one("#workshops", RowTable).set_rows(rows)
         self.query_one("#workshops").display = bool(rows)
-        empty = self.query_one("#no-workshops", Static)
-        empty.update("None was used yet. Paste a link to a repository, or press n.")
+        empty = self.query_one("#no-workshops", Text)
+        empty.say("None was used yet. Paste a link to a repository, or press n.")
         empty.display = not rows
 
     def _show_about(self) -> None:
@@ -167,7 +168,7 @@ class HomeScreen(BaseScreen[None]):
             text = _short(entry.file)
         else:
             text = ""
-        self.query_one("#about", Static).update(Content(text))
+        self.query_one("#about", Text).say(Content(text))
 
     @on(RowTable.Moved)
     def _moved(self) -> None:
@@ -298,7 +299,7 @@ class LinkLine(Vertical):
     """The line for a link or a path."""
 
     def compose(self) -> Iterator[Widget]:
-        yield Static("❯ ", classes="prompt")
+        yield Text("❯ ", classes="prompt")
         yield Input(placeholder="Paste a link to a repository, or a path, then ↵", compact=True, id="link")
 
 

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workshop.actions import Scope
 from workshop.model.amounts import format_size, format_span
@@ -20,6 +19,7 @@ from workshop.tui.jobs import Job, JobKind, Report
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 KEEP = 2
 COLUMNS = (
@@ -45,7 +45,7 @@ class ImagesScreen(BaseScreen[None]):
         return ("images",)
 
     def body(self) -> Iterator[Widget]:
-        yield Static("Asking for images…", id="images-head", classes="empty")
+        yield Text("Asking for images…", id="images-head", classes="empty")
         table = RowTable(COLUMNS)
         table.add_class("first-focus")
         yield table
@@ -64,7 +64,7 @@ class ImagesScreen(BaseScreen[None]):
         total = sum(image.size_bytes for image in images)
         text = f"{counted(len(images), 'image')}, {format_size(total)} with what they share counted each time"
         head = text if images else "None was built yet. Choose a workshop and press b."
-        self.query_one("#images-head", Static).update(Content.styled(head, "$text-muted"))
+        self.query_one("#images-head", Text).say(Content.styled(head, "$text-muted"))
         self.refresh_bindings()
 
     def _cells(self, image: Image) -> tuple[Cell, ...]:

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workshop.actions import Scope
 from workshop.model.amounts import format_size, format_span
@@ -25,6 +24,7 @@ from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.tones import style_of
 from workshop.tui.widgets.bars import Parts
 from workshop.tui.widgets.log_view import LogView
+from workshop.tui.widgets.text import Text
 
 STEPS_SHOWN = 7
 STATE_WORDS = {
@@ -55,9 +55,9 @@ class JobScreen(BaseScreen[None]):
         return [(f"{glyph} {word} ", style), (format_span(self.job.seconds(self.workshop.now())), "$text-muted")]
 
     def body(self) -> Iterator[Widget]:
-        yield Static("", id="headline")
-        yield Static("", id="steps")
-        yield Static("", id="seats")
+        yield Text("", id="headline")
+        yield Text("", id="steps")
+        yield Text("", id="seats")
         with Vertical(id="log-frame"):
             yield LogView(id="log", first_focus=True)
 
@@ -74,6 +74,14 @@ class JobScreen(BaseScreen[None]):
             self._show()
             self.refresh_bindings()
             super().tick()
+            self._lead_on()
+
+    def _lead_on(self) -> None:
+        """A classroom that came up whole is shown at once."""
+        result = self.job.result
+        if self.is_current and self.job.kind is JobKind.UP and isinstance(result, UpReport) and not result.failed:
+            self.workshop.say(self._result())
+            self.do_job_open()
 
     # Showing
 
@@ -88,8 +96,8 @@ class JobScreen(BaseScreen[None]):
             self._logged = self.job.logged
 
     def _show_headline(self) -> None:
-        line = self.query_one("#headline", Static)
-        line.update(self._headline())
+        line = self.query_one("#headline", Text)
+        line.say(self._headline())
 
     def _headline(self) -> Content:
         job = self.job
@@ -153,7 +161,7 @@ class JobScreen(BaseScreen[None]):
     def _show_steps(self) -> None:
         steps = self.job.steps[-STEPS_SHOWN:]
         width = max(20, self.size.width - 4)
-        self.query_one("#steps", Static).update(Content("\n").join(self._step_line(step, width) for step in steps))
+        self.query_one("#steps", Text).say(Content("\n").join(self._step_line(step, width) for step in steps))
         self.query_one("#steps").display = bool(steps)
 
     def _step_line(self, step: Step, width: int) -> Content:
@@ -172,14 +180,14 @@ class JobScreen(BaseScreen[None]):
         )
 
     def _show_seats(self) -> None:
-        strip = self.query_one("#seats", Static)
+        strip = self.query_one("#seats", Text)
         records = [self.job.seats[number] for number in sorted(self.job.seats)]
         strip.display = bool(records)
         parts = [
             (f"{record.number:02d}{STATES[record.state].glyph} ", style_of(STATES[record.state].tone))
             for record in records
         ]
-        strip.update(Content.assemble(*parts))
+        strip.say(Content.assemble(*parts))
 
     # Actions
 

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workshop.model.amounts import format_span
 from workshop.present.cells import one_line
@@ -17,6 +16,7 @@ from workshop.present.words import Tone
 from workshop.tui.jobs import Job, JobState
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (
     Column("state", "State", 12),
@@ -45,7 +45,7 @@ class JobsScreen(BaseScreen[None]):
         table = RowTable(COLUMNS)
         table.add_class("first-focus")
         yield table
-        yield Static("No work was begun in this session.", id="no-jobs", classes="empty")
+        yield Text("No work was begun in this session.", id="no-jobs", classes="empty")
 
     def on_mount(self) -> None:
         self._show()

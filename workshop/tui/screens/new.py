@@ -10,7 +10,7 @@ from textual import on
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Input, Select, Static
+from textual.widgets import Input, Select
 
 from workshop.actions import Scope
 from workshop.errors import WorkshopError
@@ -22,6 +22,7 @@ from workshop.service import CheckReport
 from workshop.service.fitting import fit_of
 from workshop.tui.bindings import bindings_for
 from workshop.tui.definition_file import default_file, write_definition
+from workshop.tui.jobs import Job, JobKind
 from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.confirm import ConfirmDialog
@@ -29,6 +30,7 @@ from workshop.tui.screens.plan import VERDICTS, PlanScreen, error_text
 from workshop.tui.screens.starting import begin_build
 from workshop.tui.widgets.form import Field
 from workshop.tui.widgets.seat_panel import labelled
+from workshop.tui.widgets.text import Text
 
 UI_TITLES = {
     Ui.LAB: "JupyterLab",
@@ -56,22 +58,21 @@ class NewScreen(BaseScreen[None]):
         self._file = ""
         """What build and up take: the link, until it is saved."""
         self._saved: WorkshopDefinition | None = None
+        self._outdated = False
+        """An image was built since the repository was looked at."""
 
     def crumbs(self) -> tuple[str, ...]:
         title = self._report.workshop.definition.title if self._report and self._report.workshop else "new workshop"
         return (title,)
 
     def body(self) -> Iterator[Widget]:
-        with VerticalScroll(id="new", can_focus=False):
+        with VerticalScroll(id="new", classes="first-focus" if self._link else ""):
             link = Input(self._link, placeholder="A Git URL, a mybinder.org link, or a folder", id="link", compact=True)
             if not self._link:
                 link.add_class("first-focus")
             yield Field("Repository", link, classes="line")
             with Horizontal(classes="fields", id="choices"):
-                title = Input(id="title", compact=True)
-                if self._link:
-                    title.add_class("first-focus")
-                yield Field("Title", title)
+                yield Field("Title", Input(id="title", compact=True))
                 choices = [(name, ui.value) for ui, name in UI_TITLES.items()]
                 yield Field(
                     "Students see",
@@ -84,27 +85,37 @@ class NewScreen(BaseScreen[None]):
                 )
                 yield Field("Memory", Input(id="memory", compact=True), classes="half")
                 yield Field("CPUs", Input(id="cpus", compact=True, type="number"), classes="small")
-            yield Static("", id="verdict")
-            yield Static("", id="found")
+            yield Text("", id="verdict")
+            yield Text("", id="found")
 
     def on_mount(self) -> None:
         self.query_one("#choices").display = False
         if self._link:
+            self.query_one("#new").focus()
             self._look()
         else:
             self._say("Paste a link and press ↵: nothing is built, it is only looked at.")
 
+    def job_changed(self, job: Job) -> None:
+        if not job.running and job.kind in (JobKind.BUILD, JobKind.UP):
+            self._outdated = True
+
+    def seen_again(self) -> None:
+        if self._outdated and self._report is not None and self.definition_or_none() == self._saved:
+            self._outdated = False
+            self.work("Checking", self._check, group="check")
+
     # Looking at the repository
 
     def _say(self, text: str) -> None:
-        self.query_one("#found", Static).update(Content.styled(text, "$text-muted"))
+        self.query_one("#found", Text).say(Content.styled(text, "$text-muted"))
 
     def _look(self) -> None:
         self._link = self.query_one("#link", Input).value.strip()
         if self._link:
             self._report = None
             self._say("Looking at the repository…")
-            self.query_one("#verdict", Static).update("")
+            self.query_one("#verdict", Text).say("")
             self.refresh_bindings()
             self.work("Checking", self._check, group="check")
 
@@ -113,7 +124,7 @@ class NewScreen(BaseScreen[None]):
         try:
             report = await self.workshop.service.check(link)
         except WorkshopError as error:
-            self.query_one("#found", Static).update(error_text(error))
+            self.query_one("#found", Text).say(error_text(error))
             return
         self._report, self._file = report, link
         if report.workshop is not None:
@@ -149,7 +160,7 @@ class NewScreen(BaseScreen[None]):
             )  # fmt: skip
         if not report.problems:
             parts.append(Content.styled("● Nothing is wrong with it.", "$text-success"))
-        self.query_one("#found", Static).update(Content("\n").join(parts))
+        self.query_one("#found", Text).say(Content("\n").join(parts))
 
     # The choices
 
@@ -180,6 +191,13 @@ class NewScreen(BaseScreen[None]):
         changes = {"title": title, "ui": ui, "seats": seats, "spares": spares, "limits": limits}
         return base.model_copy(update=changes)
 
+    def definition_or_none(self) -> WorkshopDefinition | None:
+        """The definition with the choices made here; None while a field cannot be used."""
+        try:
+            return self.definition()
+        except ValueError:
+            return None
+
     def _number(self, field: str, name: str, least: int, most: int, *, empty: bool = False) -> int | None:
         text = self.query_one(f"#{field}", Input).value.strip()
         if not text and empty:
@@ -189,20 +207,20 @@ class NewScreen(BaseScreen[None]):
         return int(text)
 
     def _show_verdict(self) -> None:
-        verdict = self.query_one("#verdict", Static)
+        verdict = self.query_one("#verdict", Text)
         try:
             definition = self.definition()
         except ValueError as error:
-            verdict.update(Content.styled(f"✗ {error}" if self._saved else "", "$text-error"))
+            verdict.say(Content.styled(f"✗ {error}" if self._saved else "", "$text-error"))
             return
         report = self._report
         if report is None or report.facts is None:
-            verdict.update("")
+            verdict.say("")
             return
         fits = fit_of(report.facts, definition)
         glyph, style = VERDICTS[fits.verdict]
         unsaved = "" if definition == self._saved else "  Not saved yet."
-        verdict.update(Content.assemble((f"{glyph} {fits.sentence}", style), (unsaved, "$text-muted")))
+        verdict.say(Content.assemble((f"{glyph} {fits.sentence}", style), (unsaved, "$text-muted")))
 
     @on(Input.Changed)
     @on(Select.Changed)

@@ -9,7 +9,7 @@ from textual import on
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input, Select, Static
+from textual.widgets import Button, Input, Select
 
 from workshop.actions import Scope
 from workshop.errors import WorkshopError
@@ -19,6 +19,7 @@ from workshop.tui.bindings import bindings_for
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import begin_up
 from workshop.tui.widgets.form import Field
+from workshop.tui.widgets.text import Text
 
 VERDICTS = {
     "fits": ("●", "$text-success"),
@@ -58,7 +59,7 @@ class PlanScreen(BaseScreen[None]):
                     "Runs on",
                     Select([(name, name) for name in RUNTIMES], prompt="best there is", id="runtime", compact=True),
                 )
-            yield Static("", id="plan-text")
+            yield Text("", id="plan-text")
             with Horizontal(classes="buttons"):
                 yield Button("Open it", id="go", compact=True, classes="first-focus", disabled=True)
                 yield Button("Not now", id="leave", compact=True)
@@ -104,13 +105,13 @@ class PlanScreen(BaseScreen[None]):
         self.refresh_bindings()
 
     def _show(self, waiting: str) -> None:
-        text = self.query_one("#plan-text", Static)
+        text = self.query_one("#plan-text", Text)
         if waiting:
-            text.update(Content.styled(waiting, "$text-muted"))
+            text.say(Content.styled(waiting, "$text-muted"))
         elif self._error is not None:
-            text.update(error_text(self._error))
+            text.say(error_text(self._error))
         elif self._plan is not None:
-            text.update(plan_text(self._plan))
+            text.say(plan_text(self._plan))
 
     @on(Input.Submitted)
     @on(Input.Blurred)

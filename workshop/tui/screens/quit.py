@@ -8,10 +8,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Button, Static
+from textual.widgets import Button
 
 from workshop.tui.screens.base import BaseDialog
 from workshop.tui.screens.confirm import ESCAPE
+from workshop.tui.widgets.text import Text
 
 
 class QuitDialog(BaseDialog[None]):
@@ -28,8 +29,8 @@ class QuitDialog(BaseDialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog danger"):
-            yield Static("Work is still running", classes="dialog-title")
-            yield Static("", id="running", classes="dialog-text", markup=False)
+            yield Text("Work is still running", classes="dialog-title")
+            yield Text("", id="running", classes="dialog-text")
             with Horizontal(classes="dialog-buttons"):
                 yield Button("Stay", id="stay", compact=True)
                 yield Button("Leave when done (w)", id="wait", compact=True)
@@ -38,7 +39,7 @@ class QuitDialog(BaseDialog[None]):
     def on_mount(self) -> None:
         titles = [f"· {job.title}" for job in self.workshop.jobs.running()]
         note = "What is stopped is put in order; the same verb finishes it later. Open classrooms stay open."
-        self.query_one("#running", Static).update("\n".join([*titles, "", note]))
+        self.query_one("#running", Text).say("\n".join([*titles, "", note]))
 
     def action_back(self) -> None:
         self.dismiss(None)
@@ -49,14 +50,14 @@ class QuitDialog(BaseDialog[None]):
 
     @on(Button.Pressed, "#wait")
     def action_wait(self) -> None:
-        self.query_one("#running", Static).update("Leaving when the work is done… esc stays.")
+        self.query_one("#running", Text).say("Leaving when the work is done… esc stays.")
         self.work("Waiting", self._leave)
 
     @on(Button.Pressed, "#stop")
     def action_stop(self) -> None:
         for job in self.workshop.jobs.running():
             self.workshop.jobs.cancel(job.number)
-        self.query_one("#running", Static).update("Stopping the work and putting it in order…")
+        self.query_one("#running", Text).say("Stopping the work and putting it in order…")
         self.work("Stopping", self._leave)
 
     async def _leave(self) -> None:

@@ -7,7 +7,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from workshop.present.cells import one_line
 from workshop.present.columns import Cell, Column
@@ -16,6 +15,7 @@ from workshop.service import ActReport
 from workshop.tui.screens.base import BaseDialog
 from workshop.tui.screens.confirm import ESCAPE
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (Column("seat", "Seat", 4), Column("result", "Result", 24, grow=True))
 
@@ -35,11 +35,11 @@ class ResultsDialog(BaseDialog[None]):
         results, failed = self._report.results, self._report.failed
         done = len(results) - len(failed)
         with Vertical(classes="dialog wide danger" if failed else "dialog wide"):
-            yield Static(self._title, classes="dialog-title", markup=False)
+            yield Text(self._title, classes="dialog-title")
             count = f"{done} of {len(results)} done" + (f", {len(failed)} not" if failed else "")
-            yield Static(count, classes="dialog-text", markup=False)
+            yield Text(count, classes="dialog-text")
             yield RowTable(COLUMNS, id="results")
-            yield Static("↵ or esc closes", classes="dialog-foot")
+            yield Text("↵ or esc closes", classes="dialog-foot")
 
     def on_mount(self) -> None:
         table = self.query_one(RowTable)

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 from textual.containers import Horizontal, VerticalScroll
 from textual.widget import Widget
-from textual.widgets import Static
 
 from workshop.actions import Scope
 from workshop.model.snapshot import Snapshot
@@ -16,6 +15,7 @@ from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.seat_acts import SeatActs
 from workshop.tui.widgets.qr_view import QrView
 from workshop.tui.widgets.seat_panel import LABEL, seat_facts, seat_headline
+from workshop.tui.widgets.text import Text
 
 
 class SeatScreen(SeatActs, BaseScreen[None]):
@@ -38,9 +38,9 @@ class SeatScreen(SeatActs, BaseScreen[None]):
         return (self.room, f"seat {self._number:02d}")
 
     def body(self) -> Iterator[Widget]:
-        yield Static("", id="seat-head")
+        yield Text("", id="seat-head")
         with Horizontal(id="seat-body"):
-            facts = VerticalScroll(Static("", id="seat-link"), Static("", id="seat-facts"), id="seat-left")
+            facts = VerticalScroll(Text("", id="seat-link"), Text("", id="seat-facts"), id="seat-left")
             facts.add_class("first-focus")
             yield facts
             yield QrView(id="seat-qr")
@@ -63,17 +63,17 @@ class SeatScreen(SeatActs, BaseScreen[None]):
     def _show(self) -> None:
         snapshot, now = self.snapshot, self.workshop.now()
         seat = snapshot.seat(self._number) if snapshot else None
-        head, link = self.query_one("#seat-head", Static), self.query_one("#seat-link", Static)
+        head, link = self.query_one("#seat-head", Text), self.query_one("#seat-link", Text)
         if seat is None:
-            head.update("This seat is gone.")
+            head.say("This seat is gone.")
             return
-        head.update(seat_headline(seat, now))
-        link.update(seat.link)
+        head.say(seat_headline(seat, now))
+        link.say(seat.link)
         qr = self.query_one(QrView)
         qr.show(seat.link)
         qr.display = self.app.size.width >= 78 and self.app.size.height >= qr.needs().height + 3
         width = max(20, self.query_one("#seat-left").size.width - LABEL)
-        self.query_one("#seat-facts", Static).update(seat_facts(seat, self.history, now, width=width))
+        self.query_one("#seat-facts", Text).say(seat_facts(seat, self.history, now, width=width))
 
     @property
     def selected(self) -> int | None:

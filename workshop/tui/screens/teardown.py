@@ -10,7 +10,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input, Static
+from textual.widgets import Button, Checkbox, Input
 
 from workshop.actions import Scope
 from workshop.errors import WorkshopError
@@ -24,6 +24,7 @@ from workshop.tui.jobs import JobKind, Report
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import show_job
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (Column("kind", "Kind", 12), Column("name", "What is removed", 30, grow=True))
 MOST_NAMED = 15
@@ -47,14 +48,14 @@ class TeardownScreen(BaseScreen[None]):
         return (self.room, "tear down")
 
     def body(self) -> Iterator[Widget]:
-        yield Static("Finding out what would be removed…", id="down-head")
+        yield Text("Finding out what would be removed…", id="down-head")
         yield RowTable(COLUMNS, id="objects")
         with Vertical(id="down-ask"):
-            yield Static("", id="down-warning")
+            yield Text("", id="down-warning")
             with Horizontal(id="down-collect"):
                 yield Checkbox("Collect the work first, into", value=True, id="collect", compact=True)
                 yield Input(str(self.workshop.places.collected / self.room), id="folder", compact=True)
-            yield Static("", id="down-question")
+            yield Text("", id="down-question")
             with Horizontal(classes="buttons"):
                 yield Input(placeholder=f"type {self.room} to confirm", id="typed", compact=True)
                 yield Button("Cancel", id="cancel", compact=True, classes="first-focus")
@@ -71,7 +72,7 @@ class TeardownScreen(BaseScreen[None]):
             self.dismiss()
             raise
         plan = self._plan
-        self.query_one("#down-head", Static).update(
+        self.query_one("#down-head", Text).say(
             Content.assemble(
                 (f"{counted(len(plan.objects), 'thing')} of ", "$foreground"),
                 (plan.classroom.name, "bold $text-error"),
@@ -100,8 +101,8 @@ class TeardownScreen(BaseScreen[None]):
             text = "Nobody has taken a seat: there is no work to lose."
         if plan.unsure:
             text += f"\n▲ {_named(plan.unsure)} cannot be asked."
-        warning = self.query_one("#down-warning", Static)
-        warning.update(Content(text))
+        warning = self.query_one("#down-warning", Text)
+        warning.say(Content(text))
         warning.set_class(bool(plan.uncollected or plan.unsure), "-warns")
         self.query_one("#folder", Input).disabled = not collecting
 

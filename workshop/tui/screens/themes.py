@@ -8,13 +8,13 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from workshop.present.columns import Cell, Column
 from workshop.present.words import Tone
 from workshop.tui.screens.base import BaseDialog
 from workshop.tui.screens.confirm import ESCAPE
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (Column("title", "Theme", 22, grow=True), Column("kind", "", 6))
 
@@ -27,9 +27,9 @@ class ThemeDialog(BaseDialog[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog narrow"):
-            yield Static("Theme", classes="dialog-title")
+            yield Text("Theme", classes="dialog-title")
             yield RowTable(COLUMNS, header=False)
-            yield Static("↵ keeps it, esc goes back", classes="dialog-foot")
+            yield Text("↵ keeps it, esc goes back", classes="dialog-foot")
 
     def on_mount(self) -> None:
         self._before = self.app.theme

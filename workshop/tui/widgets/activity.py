@@ -7,11 +7,11 @@ from datetime import datetime
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from workshop.model.amounts import format_size, format_span
 from workshop.tui.room_history import EVERY, RoomHistory
 from workshop.tui.widgets.plots import area
+from workshop.tui.widgets.text import Text
 
 AXIS = 9
 
@@ -20,13 +20,13 @@ class ActivityPlots(VerticalScroll):
     """Three curves under each other."""
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="plots")
+        yield Text("", id="plots")
 
     def show(self, history: RoomHistory, now: datetime) -> None:
         snapshot = history.snapshot
         points = list(history.points)
         if snapshot is None or not points:
-            self.query_one("#plots", Static).update(Content.styled("No readings yet.", "$text-muted"))
+            self.query_one("#plots", Text).say(Content.styled("No readings yet.", "$text-muted"))
             return
         seats = len(snapshot.seats)
         width = max(20, self.scrollable_content_region.width - AXIS - 2)
@@ -55,7 +55,7 @@ class ActivityPlots(VerticalScroll):
         foot = Content.styled(
             f"\n\n{'':>{AXIS}} Seen from this terminal for {since}; a point every {EVERY.seconds} s.", "$text-muted"
         )
-        self.query_one("#plots", Static).update(content + foot)
+        self.query_one("#plots", Text).say(content + foot)
 
 
 def _plot(

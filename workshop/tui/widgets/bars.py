@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widget import Widget
 
-from workshop.actions import Action
+from workshop.actions import Action, Scope
 from workshop.tui.bindings import key_name
 from workshop.tui.performing import performers
 
@@ -33,7 +33,19 @@ class TopBar(Widget):
     TopBar { height: 1; background: $panel; color: $foreground; }
     """
 
+    _painted = Content("")
+
+    def look_again(self) -> None:
+        """Paint, if there is something new to say."""
+        content = self._content()
+        if not content.is_same(self._painted):
+            self.refresh()
+
     def render(self) -> Content:
+        self._painted = self._content()
+        return self._painted
+
+    def _content(self) -> Content:
         screen = cast("BaseScreen[object]", self.screen)
         app = cast("WorkshopApp", self.app)
         left: Parts = [(" workshop ", "bold $text-primary")]
@@ -59,7 +71,7 @@ class TopBar(Widget):
 class KeyBar(Widget):
     """The most useful keys of what has focus. Each can be clicked; the others are under `?`."""
 
-    MOST = 8
+    MOST = 6
     DEFAULT_CSS = """
     KeyBar { height: 1; background: $panel; color: $text-muted; dock: bottom; }
     """
@@ -80,16 +92,21 @@ class KeyBar(Widget):
                     keys = app.keys_of(action.id)
                     if keys:
                         found.append((action, key_name(keys[0]), not node.blocked(action.id)))
-        return found[: self.MOST]
+        here = [entry for entry in found if entry[0].scope is not Scope.APP]
+        anywhere = [entry for entry in found if entry[0].scope is Scope.APP]
+        return here[: self.MOST] + anywhere
 
     def _fitting(self) -> list[tuple[Action, str, str, bool]]:
         """What fits whole: the action, its key, its word, and whether it can be used now."""
-        room = self.size.width
+        shown = self.shown()
+        widths = {action.id: cell_len(key) + cell_len(action.footer) + 3 for action, key, _can in shown}
+        room = self.size.width - sum(widths[action.id] for action, _k, _c in shown if action.scope is Scope.APP)
         found = []
-        for action, key, can in self.shown():
-            room -= cell_len(key) + cell_len(action.footer) + 3
-            if room < 0:
-                break
+        for action, key, can in shown:
+            if action.scope is not Scope.APP:
+                room -= widths[action.id]
+                if room < 0:
+                    continue
             found.append((action, key, action.footer, can))
         return found
 

@@ -7,7 +7,9 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input, Static
+from textual.widgets import Input
+
+from workshop.tui.widgets.text import Text
 
 
 class FilterBar(Horizontal):
@@ -36,9 +38,9 @@ class FilterBar(Horizontal):
         """The filter is as wanted: the table gets the focus back."""
 
     def compose(self) -> ComposeResult:
-        yield Static(" / ", id="filter-sign")
+        yield Text(" / ", id="filter-sign")
         yield Input(placeholder="part of any column; ! turns it round", id="filter-field", compact=True)
-        yield Static("", id="filter-count")
+        yield Text("", id="filter-count")
 
     @property
     def is_open(self) -> bool:
@@ -56,7 +58,7 @@ class FilterBar(Horizontal):
 
     def show_count(self, shown: int, there: int) -> None:
         style = "$text-error" if shown == 0 else "$text-muted"
-        self.query_one("#filter-count", Static).update(Content.styled(f" {shown} of {there} ", style))
+        self.query_one("#filter-count", Text).say(Content.styled(f" {shown} of {there} ", style))
 
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:

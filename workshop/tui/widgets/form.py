@@ -5,7 +5,8 @@ from __future__ import annotations
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.widget import Widget
-from textual.widgets import Static
+
+from workshop.tui.widgets.text import Text
 
 
 class Field(Vertical):
@@ -25,5 +26,5 @@ class Field(Vertical):
         self._field = field
 
     def compose(self) -> ComposeResult:
-        yield Static(self._label, classes="field-label", markup=False)
+        yield Text(self._label, classes="field-label")
         yield self._field

@@ -7,7 +7,6 @@ from datetime import datetime
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
-from textual.widgets import Static
 
 from workshop.model.amounts import format_span
 from workshop.model.seat import Seat
@@ -16,6 +15,7 @@ from workshop.present.columns import Cell, Column
 from workshop.present.rows import help_queue
 from workshop.present.words import HELP, Tone, seat_words
 from workshop.tui.widgets.row_table import RowTable
+from workshop.tui.widgets.text import Text
 
 COLUMNS = (
     Column("place", "#", 3, right=True),
@@ -32,7 +32,7 @@ class HelpQueue(Vertical):
 
     def compose(self) -> ComposeResult:
         yield RowTable(COLUMNS, id="queue")
-        yield Static("Nobody is waiting for help.", id="no-queue", classes="empty")
+        yield Text("Nobody is waiting for help.", id="no-queue", classes="empty")
 
     def show(self, seats: Sequence[Seat], now: datetime) -> None:
         queue = help_queue(seats)

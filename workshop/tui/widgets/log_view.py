@@ -15,12 +15,13 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from workshop.actions import Scope
 from workshop.present.words import Tone
 from workshop.tui.bindings import bindings_for
 from workshop.tui.performing import Performer
+from workshop.tui.widgets.text import Text
 
 TONES = tuple(tone.value for tone in Tone)
 Line = tuple[str, str]
@@ -272,14 +273,14 @@ class LogView(Vertical):
         self.lines = Lines()
         self._first_focus = first_focus
         self._field = Input(placeholder="search", compact=True, id="search-field")
-        self._count = Static("", id="search-count")
+        self._count = Text("", id="search-count")
 
     def compose(self) -> ComposeResult:
         if self._first_focus:
             self.lines.add_class("first-focus")
         yield self.lines
         row = SearchRow(id="search-row")
-        row.compose_add_child(Static(" / ", id="search-sign"))
+        row.compose_add_child(Text(" / ", id="search-sign"))
         row.compose_add_child(self._field)
         row.compose_add_child(self._count)
         yield row
@@ -302,11 +303,11 @@ class LogView(Vertical):
     def show_count(self) -> None:
         at, count = self.lines.found
         if self.lines.needle:
-            self._count.update(
+            self._count.say(
                 Content.styled(f" {at} of {count} " if count else " nothing found ", "" if count else "$text-error")
             )
         else:
-            self._count.update("")
+            self._count.say("")
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

@@ -27,6 +27,7 @@ class QrView(Widget):
         self._code: QrCode | None = None
         self._full = False
         self._lines: tuple[str, ...] = ()
+        self._room = Size(0, 0)
 
     @property
     def link(self) -> str:
@@ -46,9 +47,18 @@ class QrView(Widget):
         self._lines = blocks(self._code, full=wanted) if self._code else ()
         self.refresh(layout=True)
 
-    def problem(self, room: Size) -> str:
-        """Why the code cannot be shown in this much room; empty when it can."""
-        return too_small(self._code, room.width, room.height, full=self._full) if self._code else ""
+    def set_room(self, room: Size) -> None:
+        """How many cells there are for the code; without this call it takes what it needs."""
+        if room != self._room:
+            self._room = room
+            self.refresh(layout=True)
+
+    @property
+    def problem(self) -> str:
+        """Why the code cannot be shown in the room there is; empty when it can."""
+        if self._code is None or not self._room:
+            return ""
+        return too_small(self._code, self._room.width, self._room.height, full=self._full)
 
     def needs(self) -> Size:
         """The cells that the drawing takes."""
@@ -58,17 +68,15 @@ class QrView(Widget):
         return Size(size.columns, size.rows)
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
-        return container.width if self.problem(container) else self.needs().width
+        return self._room.width if self.problem else self.needs().width
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        problem = self.problem(container)
-        return max(1, len(_wrapped(problem, max(10, width)))) if problem else self.needs().height
+        return len(_wrapped(self.problem, max(10, width))) if self.problem else self.needs().height
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
-        problem = self.problem(self.size)
-        if problem:
-            lines = _wrapped(problem, max(10, width))
+        if self.problem:
+            lines = _wrapped(self.problem, max(10, width))
             text = lines[y] if y < len(lines) else ""
             return Strip([Segment(cut(text, width), self.rich_style)]).adjust_cell_length(width, self.rich_style)
         if y >= len(self._lines):

@@ -168,6 +168,7 @@ class RowTable(Performer, ScrollView, can_focus=True):
             for key in changed:
                 self._refresh_row(self._places[key])
             return
+        in_view = self._in_view
         self._order = order
         self._places = {key: place for place, key in enumerate(order)}
         for key in [key for key in self._strips if key not in self._rows]:
@@ -177,6 +178,8 @@ class RowTable(Performer, ScrollView, can_focus=True):
         before = self._cursor
         self._cursor = self._places.get(at, min(before, max(0, len(order) - 1))) if at else 0
         self.refresh()
+        if in_view:  # the new number of rows counts for scrolling only after the next layout
+            self.call_after_refresh(self._keep_in_view)
         if self.cursor_key is not None and self.cursor_key != at:
             self.post_message(self.Moved(self, self.cursor_key))
 
@@ -237,6 +240,11 @@ class RowTable(Performer, ScrollView, can_focus=True):
         self._refresh_row(place)
         self._keep_in_view()
         self.post_message(self.Moved(self, self._order[place]))
+
+    @property
+    def _in_view(self) -> bool:
+        first = round(self.scroll_y)
+        return first <= self._cursor < first + self._page
 
     def _keep_in_view(self) -> None:
         first = round(self.scroll_y)

@@ -7,7 +7,6 @@ from datetime import datetime
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.widgets import Static
 
 from workshop.model.amounts import format_size, format_span
 from workshop.model.seat import Seat
@@ -18,6 +17,7 @@ from workshop.tui.room_history import RoomHistory
 from workshop.tui.tones import style_of
 from workshop.tui.widgets.plots import sparkline
 from workshop.tui.widgets.qr_view import QrView
+from workshop.tui.widgets.text import Text
 
 LABEL = 11
 
@@ -26,23 +26,23 @@ class SeatPanel(VerticalScroll, can_focus=False):
     """One seat. Shown from 120 columns on."""
 
     def compose(self) -> ComposeResult:
-        yield Static("", id="panel-head")
+        yield Text("", id="panel-head")
         yield QrView(id="panel-qr")
-        yield Static("", id="panel-link")
-        yield Static("", id="panel-facts")
+        yield Text("", id="panel-link")
+        yield Text("", id="panel-facts")
 
     def show(self, seat: Seat | None, history: RoomHistory, now: datetime) -> None:
-        head, link, facts = (self.query_one(f"#panel-{name}", Static) for name in ("head", "link", "facts"))
+        head, link, facts = (self.query_one(f"#panel-{name}", Text) for name in ("head", "link", "facts"))
         if seat is None:
-            head.update(Content.styled("No seat is selected.", "$text-muted"))
+            head.say(Content.styled("No seat is selected.", "$text-muted"))
             self.query_one(QrView).show("")
-            link.update("")
-            facts.update("")
+            link.say("")
+            facts.say("")
             return
-        head.update(seat_headline(seat, now))
+        head.say(seat_headline(seat, now))
         self.query_one(QrView).show(seat.link)
-        link.update(Content.assemble((seat.link, "bold $text-primary")))
-        facts.update(seat_facts(seat, history, now, width=max(20, self.scrollable_content_region.width - LABEL)))
+        link.say(Content.assemble((seat.link, "bold $text-primary")))
+        facts.say(seat_facts(seat, history, now, width=max(20, self.scrollable_content_region.width - LABEL)))
 
 
 def seat_headline(seat: Seat, now: datetime) -> Content:
