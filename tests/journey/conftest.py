@@ -73,8 +73,16 @@ class Program:
     def __call__(self, *words: str | Path, code: int = 0) -> Any:
         """The JSON document of a call that has to end with this code."""
         ended = self.ends(*words, "--json")
-        assert ended.code == code, ended
+        assert ended.code == code, f"workshop {' '.join(map(str, words))}: {ended}\n{self.logs()}"
         return ended.document
+
+    def logs(self) -> str:
+        """The last lines of everything that the program has logged: they are gone with the test's machine."""
+        state = Path(os.environ["XDG_STATE_HOME"])
+        lines = []
+        for file in sorted(state.rglob("*.log")):
+            lines += [f"--- {file}", *file.read_text(errors="replace").splitlines()[-30:]]
+        return "\n".join(lines)
 
     def ends(self, *words: str | Path) -> Ended:
         """A call, whatever comes of it."""
@@ -119,14 +127,25 @@ def kill(process: subprocess.Popen[str]) -> None:
     process.communicate(timeout=DEADLINE)
 
 
-def wait_until(look: Callable[[], T], what: str, *, seconds: float = DEADLINE, every: float = 0.02) -> T:
+def wait_until(
+    look: Callable[[], T],
+    what: str,
+    *,
+    process: subprocess.Popen[str] | None = None,
+    seconds: float = DEADLINE,
+    every: float = 0.02,
+) -> T:
     """The first answer that is true.
+
+    Args:
+        process: what is to bring it about; nothing more is awaited when it has ended.
 
     Raises:
         AssertionError: there was none before the deadline.
     """
     deadline = time.monotonic() + seconds
     while not (answer := look()):
+        assert process is None or process.poll() is None, f"it ended before {what}:\n{process.communicate()}"
         assert time.monotonic() < deadline, f"after {seconds:.0f} s still not: {what}"
         time.sleep(every)
     return answer

@@ -42,7 +42,7 @@ def test_up_that_was_killed_is_finished_by_the_next_up(
 ) -> None:
     program("build", repository)
     first = program.start_up(repository, unique_name, seats=WANTED)
-    wait_until(lambda: MOMENTS[moment](engine, unique_name), moment)
+    wait_until(lambda: MOMENTS[moment](engine, unique_name), moment, process=first)
     kill(first)
     begun = {room["classroom"] for room in program("list")["classrooms"]}
     known = links(program("status", unique_name)) if unique_name in begun else {}
@@ -67,7 +67,7 @@ def test_add_that_was_killed_is_finished_and_not_repeated(
     before = program.up(repository, unique_name, seats=1)
     there = len(engine.seats(unique_name))
     adding = program.start("add", unique_name, "2", "--json")
-    wait_until(lambda: len(engine.seats(unique_name)) > there, "the first added seat is there")
+    wait_until(lambda: len(engine.seats(unique_name)) > there, "the first added seat is there", process=adding)
     kill(adding)
     after = program("add", unique_name, "2")
     assert sorted(links(after)) == ["01", "02", "03"]
@@ -131,7 +131,7 @@ def test_ctrl_c_ends_up_with_130_and_says_how_to_go_on(
 ) -> None:
     program("build", repository)
     first = program.start_up(repository, unique_name, seats=WANTED)
-    wait_until(lambda: engine.seats(unique_name), "the first seat is there")
+    wait_until(lambda: engine.seats(unique_name), "the first seat is there", process=first)
     first.send_signal(signal.SIGINT)
     out, err = first.communicate(timeout=60)
     assert first.returncode == 130, err
