@@ -52,6 +52,11 @@ async def build_context(
 def _fill(root: Path, request: BuildRequest, recipe: Recipe, uv: Path | None) -> Context:
     source = Path(request.source.folder)
     context = root / "context"
+    if recipe.repo2docker:
+        dockerfile = context / "Dockerfile"
+        link_tree(source, context)
+        (context / "workshop.yaml").unlink(missing_ok=True)
+        return Context(context, dockerfile)
     if recipe.own_dockerfile:
         # Beside the context, not in it: the repository's own files stay as they are.
         dockerfile = root / "Dockerfile"

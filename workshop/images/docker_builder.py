@@ -24,6 +24,7 @@ from workshop.images.failure import FailedBuild, explain
 from workshop.images.index_settings import index_script
 from workshop.images.recipe import choose_base, make_recipe
 from workshop.images.recipe_files import read_ca_bundle
+from workshop.images.repo2docker import Repo2Docker, find_repo2docker
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image, ImageSettings
 from workshop.model.snapshot import Removal, Survivor
@@ -65,6 +66,7 @@ class DockerBuilder:
         buildx = await self._find_buildx()
         recipe = make_recipe(request, buildkit=buildx is not None)
         uv = uv_program(str(facts.get("Architecture", ""))) if recipe.uses_uv else None
+        companion = find_repo2docker(request.detected.kind) if recipe.repo2docker else ()
         report(StepStarted("build", f"building {request.title} at {records.short_commit(request.source.commit)}"))
         if buildx is None:
             report(
@@ -78,7 +80,12 @@ class DockerBuilder:
             build_context(request, recipe, uv=uv, work_dir=self._work_dir) as context,
             _order(request, recipe, tag) as order,
         ):
-            if buildx is not None:
+            if companion:
+                tool = Repo2Docker(companion, self._engine.address, report)
+                if not await tool.build(context.folder, tag, order.labels):
+                    raise explain(replace(_failed(request, progress), lines=list(tool.lines)))
+                built = True
+            elif buildx is not None:
                 built = await buildx.build(context, order, progress)
             else:
                 built = await build_classic(self._engine, context, order, progress)
@@ -87,7 +94,7 @@ class DockerBuilder:
         image = await self._engine.call(lambda client: _read(client, tag))
         seconds = time.monotonic() - started
         report(StepFinished("build", f"built {tag}", seconds))
-        return replace(image, seconds=seconds, notes=recipe.notes)
+        return replace(image, seconds=seconds)
 
     async def find(self, request: BuildRequest) -> Image | None:
         """The image of this commit and recipe, if it was built before."""

@@ -29,7 +29,8 @@ class Recipe:
     arguments: Mapping[str, str] = field(default_factory=dict)
     """Build arguments."""
     uses_uv: bool = True
-    notes: tuple[str, ...] = ()
+    repo2docker: bool = False
+    """There is no Dockerfile of ours: repo2docker makes its own."""
 
 
 class Dockerfile:
@@ -47,6 +48,8 @@ class Dockerfile:
 
     def add(self, instruction: str, title: str = "") -> None:
         self._lines.append(instruction)
+        if instruction.startswith("FROM "):
+            self._user = "root"
         if title:
             self._titles[one_line(instruction)] = title
 
@@ -84,6 +87,11 @@ class Dockerfile:
             # Without cache mounts the cache would stay in the layer.
             command = f"export UV_NO_CACHE=1; {command}"
         self.add("RUN " + " ".join([*(f"--mount={mount}" for mount in mounted), command]), title)
+
+    def tools(self) -> None:
+        """Bring the tool folder into a stage whose steps cannot mount it."""
+        if not self.buildkit:
+            self.add(f'COPY ["tool/", "{TOOL}/"]', "copying the builder's tools")
 
     def copy(self, source: str, target: str, title: str) -> None:
         """Copy from the context, for the seats' user."""

@@ -57,8 +57,8 @@ def _host(url: str) -> str:
     return urlsplit(url).hostname or redact(url)
 
 
-def _unreached(match: re.Match[str], _build: FailedBuild) -> str:
-    return f"{_host(match['url'])} could not be reached during the build."
+def _not_reached(host: str) -> str:
+    return f"{host} could not be reached during the build."
 
 
 _NETWORK_HINT = (
@@ -130,12 +130,13 @@ _RULES = (
     _rule(
         r"(?:Failed to fetch|error sending request for url|Could not connect|request failed.*url)[^`\n]*?"
         r"[`(](?P<url>https?://[^`)\s]+)",
-        _unreached,
+        lambda match, _b: _not_reached(_host(match["url"])),
         _NETWORK_HINT,
     ),
+    _rule(r"HTTPS?ConnectionPool\(host='(?P<url>[^']+)'", lambda match, _b: _not_reached(match["url"]), _NETWORK_HINT),
     _rule(
         r"(?:Temporary failure resolving|Could not resolve|Unable to connect to) '?(?P<url>[\w.-]+)",
-        lambda match, _b: f"{match['url'].split(':')[0]} could not be reached during the build.",
+        lambda match, _b: _not_reached(match["url"].split(":")[0]),
         _NETWORK_HINT,
     ),
     _rule(

@@ -7,6 +7,7 @@ requirements), then the code, so that a commit of code alone copies files and li
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from workshop.errors import BuildFailed
@@ -42,20 +43,10 @@ def make_recipe(request: BuildRequest, *, buildkit: bool = True) -> Recipe:
     recipe = _recipe(request, buildkit=True)
     digest = recipe_hash(
         recipe.dockerfile, {name: content.hex() for name, content in recipe.files.items()}, dict(recipe.arguments),
-        request.source.subfolder, request.source.content, request.ui, request.settings.base,
+        request.detected.kind, request.source.subfolder, request.source.content, request.ui, request.settings.base,
         redact(request.settings.index_url), redact(request.settings.extra_index_url),
     )  # fmt: skip
-    chosen = recipe if buildkit else _recipe(request, buildkit=False)
-    return Recipe(
-        dockerfile=chosen.dockerfile,
-        files=chosen.files,
-        titles=chosen.titles,
-        hash=digest,
-        own_dockerfile=chosen.own_dockerfile,
-        arguments=chosen.arguments,
-        uses_uv=chosen.uses_uv,
-        notes=chosen.notes,
-    )
+    return replace(recipe if buildkit else _recipe(request, buildkit=False), hash=digest)
 
 
 def _recipe(request: BuildRequest, *, buildkit: bool) -> Recipe:
@@ -69,12 +60,8 @@ def _recipe(request: BuildRequest, *, buildkit: bool) -> Recipe:
             from workshop.images.recipe_conda import conda_recipe
 
             return conda_recipe(request, files, buildkit=buildkit)
-        case kind:
-            language = {"r": "R", "julia": "Julia", "nix": "Nix"}.get(kind, kind)
-            raise BuildFailed(
-                f"This repository is for {language}, which repo2docker builds.",
-                hint="Install it beside this program: `pip install 'workshop[repo2docker]'`.",
-            )
+        case _:
+            return Recipe(dockerfile="", uses_uv=False, repo2docker=True)
 
 
 def _own_dockerfile(request: BuildRequest, files: RepositoryFiles) -> Recipe:
@@ -127,11 +114,12 @@ def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) ->
     detected, settings = request.detected, request.settings
     base = choose_base(detected, settings)
     out = Dockerfile(buildkit=buildkit)
-    ui_stage(out, request.ui, base, has_ca=bool(settings.ca_bundle))
+    environment = seat_environment(settings, VENV)
+    ui_stage(out, request.ui, base, environment)
     out.add(f"FROM {base}", f"base image {base}")
-    out.environment(seat_environment(settings, VENV))
+    out.environment(environment)
+    out.tools()
     if not buildkit:
-        out.add('COPY ["tool/", "/opt/workshop/tool/"]', "copying the builder's tools")
         _index_arguments(out, settings)
     out.run("sh /opt/workshop/tool/setup.sh", "making the seats' user")
     out.user("jovyan")
@@ -142,7 +130,7 @@ def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) ->
         "installing JupyterLab",
         uv=True,
     )
-    ui_tail(out, request.ui)
+    ui_tail(out, request.ui, HOME)
     _apt(out, detected, settings)
     if more := ui_packages(request.ui):
         out.run(f"{_UV} pip install {' '.join(map(quoted, more))}", f"installing {', '.join(more)}", uv=True)

@@ -29,8 +29,7 @@ def conda_recipe(request: BuildRequest, files: RepositoryFiles, *, buildkit: boo
     out.add(f"FROM {base}", f"base image {base}")
     out.add("USER root")
     out.environment(seat_environment(settings, PREFIX) | {"MAMBA_ROOT_PREFIX": PREFIX, "CONDA_PREFIX": PREFIX})
-    if not buildkit:
-        out.add(f'COPY ["tool/", "{TOOL}/"]', "copying the builder's tools")
+    out.tools()
     out.run(f"sh {TOOL}/setup.sh {PREFIX}", "making the seats' user")
     out.user("jovyan")
     out.add(f"WORKDIR {HOME}", f"home folder {HOME}")

@@ -18,7 +18,10 @@ CA_VARIABLES = (
 """How programs are told of a bundle; each reads another one."""
 EXCLUDED = ("rfc3987-syntax",)
 """Packages that uv leaves out: this one costs each seat a second at its start, and no schema of Jupyter uses it."""
-SCRIPTS = ("setup.sh", "entrypoint.sh", "env.sh", "jupyter.sh", "apt.sh", "finish.sh", "conda.sh", "overrides.json")
+SCRIPTS = (
+    "setup.sh", "entrypoint.sh", "env.sh", "jupyter.sh", "apt.sh", "finish.sh", "conda.sh", "vscode.sh",
+    "overrides.json", "code-server-settings.json",
+)  # fmt: skip
 
 
 def shipped(name: str) -> bytes:
@@ -27,7 +30,7 @@ def shipped(name: str) -> bytes:
 
 
 def tool_files(settings: ImageSettings) -> dict[str, bytes]:
-    """The context's `tool/` folder, but for uv.
+    """The context's `tool/` folder, but for uv: always the same files, because layers are shared by its content.
 
     Raises:
         SettingError: the CA bundle cannot be read.

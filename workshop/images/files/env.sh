@@ -1,5 +1,5 @@
 # Sourced by every step that installs: uv, its settings, and the package index if one was given.
-export UV_CACHE_DIR=/var/cache/workshop/uv UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
+export UV_CACHE_DIR=${UV_CACHE_DIR:-/var/cache/workshop/uv} UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1
 export UV_COMPILE_BYTECODE=1 UV_EXCLUDE=/opt/workshop/tool/excludes.txt UV_PROJECT_ENVIRONMENT=/opt/venv
 export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # A package that takes its version from Git finds no .git here.
