@@ -14,7 +14,9 @@ from fnmatch import translate
 JUNK = (
     "*/.ipynb_checkpoints/*", "*/__pycache__/*", "*.pyc", "*/.virtual_documents/*", "*/.~*.ipynb", "*/.nfs*",
     "*/.jupyter_ystore.db*", "*/.pytest_cache/*", "*/.mypy_cache/*", "*/.ruff_cache/*", "*/.Rproj.user/*",
-    "/.cache/*", "/.npm/*", "/.conda/*", "/.ipython/*", "/.jupyter/lab/workspaces/*", "/.jupyter/migrated",
+    "/.cache/*", "/.npm/*", "/.conda/*", "/.jupyter/lab/workspaces/*", "/.jupyter/migrated",
+    "/.ipython/README", "/.ipython/*/history.sqlite*", "/.ipython/*/db/*", "/.ipython/*/pid/*", "/.ipython/*/log/*",
+    "/.ipython/*/security/*", "/.ipython/*/startup/README",
     "/.local/share/jupyter/runtime/*", "/.local/share/jupyter/nbsignatures.db*",
     "/.local/share/jupyter/notebook_secret", "/.local/share/jupyter/nbconvert/*", "/.local/share/Trash/*",
     "/.local/share/code-server/*", "/.local/share/rstudio/*", "/.local/state/*", "/.vscode-server/*",

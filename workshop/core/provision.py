@@ -80,8 +80,11 @@ async def provision(
                 return Outcome(number, failed, error)
             return Outcome(number, record, ready_after=monotonic() - began)
 
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(one(number, command)) for number, command in sorted(commands.items())]
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(one(number, command)) for number, command in sorted(commands.items())]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
     if lost:
         raise lost[0]
     return tuple(task.result() for task in tasks)
