@@ -39,9 +39,9 @@ def companion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def test_its_phases_and_lines_are_told_as_ours_are(companion: Path, tmp_path: Path) -> None:
     companion.write_text(
-        """echo '{"message": "Picked Local content provider.\\n"}'
-echo '{"message": "Using local repo /x.\\n", "phase": "fetching"}'
-echo '{"message": "Step 1\\nStep 2\\n", "phase": "building"}'
+        r"""printf '%s\n' '{"message": "Picked Local content provider.\n"}'
+printf '%s\n' '{"message": "Using local repo /x.\n", "phase": "fetching"}'
+printf '%s\n' '{"message": "Step 1\nStep 2\n", "phase": "building"}'
 echo not json: "$@"
 """
     )
@@ -88,10 +88,9 @@ async def test_its_image_is_found_like_our_own(
 ) -> None:
     base = os.environ["WORKSHOP_IMAGE_BASE"]
     companion.write_text(
-        f"""for last; do :; done
-tag=$4
+        f"""tag=$4
 shift 8
-printf 'FROM {base}\\n' | docker build -q -t "$tag" "$@" -f - "$last"
+printf 'FROM {base}\\n' | docker build -q -t "$tag" -f - "$@"
 """
     )
     request = await requests.of(write({"Project.toml": ""}))

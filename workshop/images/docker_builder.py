@@ -7,7 +7,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,39 +62,48 @@ class DockerBuilder:
         if not request.settings.no_cache and (image := await self.find(request)) is not None:
             report(Noted(f"{image.reference} is there already: same commit, same recipe."))
             return replace(image, cached=True, seconds=time.monotonic() - started)
-        facts = await self._engine.call(lambda client: client.info())
-        buildx = await self._find_buildx()
-        recipe = make_recipe(request, buildkit=buildx is not None)
-        uv = uv_program(str(facts.get("Architecture", ""))) if recipe.uses_uv else None
-        companion = find_repo2docker(request.detected.kind) if recipe.repo2docker else ()
+        recipe = make_recipe(request)
+        tag = records.image_tag(request.slug, request.source.commit, recipe.hash)
         report(StepStarted("build", f"building {request.title} at {records.short_commit(request.source.commit)}"))
+        if recipe.repo2docker:
+            await self._build_with_repo2docker(request, recipe, tag, report)
+        else:
+            await self._build_with_docker(request, tag, report)
+        image = await self._engine.call(lambda client: _read(client, tag))
+        seconds = time.monotonic() - started
+        report(StepFinished("build", f"built {tag}", seconds))
+        return replace(image, seconds=seconds)
+
+    async def _build_with_docker(self, request: BuildRequest, tag: str, report: Report) -> None:
+        buildx = await self._find_buildx()
         if buildx is None:
             report(
-                Noted(
-                    "Docker's buildx plugin is missing: this build is slower and larger than it needs to be.", "warning"
-                )
+                Noted("Docker's buildx plugin is missing: builds are slower and images larger than need be.", "warning")
             )
-        tag = records.image_tag(request.slug, request.source.commit, recipe.hash)
+        recipe = make_recipe(request, buildkit=buildx is not None)
+        facts = await self._engine.call(lambda client: client.info())
+        uv = uv_program(str(facts.get("Architecture", ""))) if recipe.uses_uv else None
         progress = BuildProgress(report, recipe.titles)
         async with (
             build_context(request, recipe, uv=uv, work_dir=self._work_dir) as context,
             _order(request, recipe, tag) as order,
         ):
-            if companion:
-                tool = Repo2Docker(companion, self._engine.address, report)
-                if not await tool.build(context.folder, tag, order.labels):
-                    raise explain(replace(_failed(request, progress), lines=list(tool.lines)))
-                built = True
-            elif buildx is not None:
+            if buildx is not None:
                 built = await buildx.build(context, order, progress)
             else:
                 built = await build_classic(self._engine, context, order, progress)
         if not built:
-            raise explain(_failed(request, progress))
-        image = await self._engine.call(lambda client: _read(client, tag))
-        seconds = time.monotonic() - started
-        report(StepFinished("build", f"built {tag}", seconds))
-        return replace(image, seconds=seconds)
+            step = progress.failed.title if progress.failed else ""
+            raise explain(_failed(request, progress.failure_lines(), step))
+
+    async def _build_with_repo2docker(self, request: BuildRequest, recipe: Recipe, tag: str, report: Report) -> None:
+        tool = Repo2Docker(find_repo2docker(request.detected.kind), self._engine.address, report)
+        async with (
+            build_context(request, recipe, uv=None, work_dir=self._work_dir) as context,
+            _order(request, recipe, tag) as order,
+        ):
+            if not await tool.build(context.folder, tag, order.labels):
+                raise explain(_failed(request, list(tool.lines), "repo2docker was at work"))
 
     async def find(self, request: BuildRequest) -> Image | None:
         """The image of this commit and recipe, if it was built before."""
@@ -195,15 +204,15 @@ def _proxies() -> dict[str, str]:
     return {name: value for name, value in found.items() if not any(mark in value for mark in local)}
 
 
-def _failed(request: BuildRequest, progress: BuildProgress) -> FailedBuild:
+def _failed(request: BuildRequest, lines: Sequence[str], step: str) -> FailedBuild:
     detected = request.detected
     wanted = detected.python or detected.python_range
     where = next((name for name in detected.files if name.endswith(("runtime.txt", "pyproject.toml", "Pipfile"))), "")
     apt_file = f"{detected.binder_dir}/apt.txt" if detected.binder_dir else "apt.txt"
     own = detected.kind == "dockerfile"
     return FailedBuild(
-        lines=progress.failure_lines(),
-        step=progress.failed.title if progress.failed else "",
+        lines=lines,
+        step=step,
         base="named in the Dockerfile" if own else choose_base(detected, request.settings),
         python=f"Python {wanted}" + (f" ({where})" if where else "") if wanted else "",
         apt_file=apt_file,
