@@ -60,8 +60,6 @@ def _jupyter_flags(base: str, default: str, *, trimmed: bool) -> tuple[str, ...]
         "--ServerApp.allow_remote_access=True",
         "--ServerApp.trust_xheaders=True",
         "--ServerApp.quit_button=False",
-        # plain processes run as whoever teaches; containers have a user of their own
-        "--ServerApp.allow_root=True",
         "--ServerApp.allow_root=True",  # the process runtime's seats run as whoever calls it
     ]
     if trimmed:
