@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import os
 import shutil
 import sys
 import tarfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,6 +143,18 @@ def contents(stream: Any) -> dict[str, bytes]:
 def archive(file: Path) -> dict[str, bytes]:
     with file.open("rb") as stream:
         return contents(stream)
+
+
+async def until(condition: Callable[[], Any], seconds: float = 20) -> None:
+    """Wait until a condition, or what it has to be awaited for, is true."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = condition()
+            if asyncio.iscoroutine(found):
+                found = await found
+            if found:
+                return
+            await asyncio.sleep(0.02)
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:

@@ -42,7 +42,10 @@ class RoomState:
     pin: str | None = None
     port: int | None = None
     host: str | None = None
+    break_since: datetime | None = None
     break_until: datetime | None = None
+    reminded: str = ""
+    """The end that students were reminded of, and the minutes before it: `2026-03-01T17:00:00+00:00 15 5`."""
 
 
 class Store(Protocol):

@@ -25,6 +25,7 @@ from workshop.runtimes.seat_processes import SeatProcesses, leaders, main_proces
 
 STOP_SECONDS = 10.0
 REMOVE_SECONDS = 3.0
+REMOVAL_TRIES = 3
 ENDING_SECONDS = 1.0
 BOOT_TOLERANCE = 120.0
 """The time of the machine's start is computed from clocks that are set now and then."""
@@ -154,9 +155,8 @@ class ProcessSeats:
         if stubborn:
             left.append(Survivor("process", ", ".join(map(str, stubborn)), "it did not end when it was killed"))
         for folder in room.generations().get(number, []):
-            try:
-                _remove_tree(folder.path)
-            except OSError as error:
+            error = _removed(folder.path)
+            if error is not None:
                 left.append(Survivor("seat", str(folder.path), error.strerror or str(error)))
         self._reap()
         return left
@@ -326,6 +326,21 @@ def _ended(record: SeatRecord, seat: SeatFile) -> SeatRecord:
         return replace(record, detail="stopped: this machine was restarted")
     code = "" if seat.exit_code is None else f" with code {seat.exit_code}"
     return replace(record, state=SeatState.FAILED, detail=f"the server ended{code}")
+
+
+def _removed(path: Path) -> OSError | None:
+    """Remove a seat's folder: what is in the way. Tried again, because a watcher may just write the seat's end down."""
+    found: OSError | None = None
+    for _ in range(REMOVAL_TRIES):
+        try:
+            _remove_tree(path)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            found = error
+        else:
+            return None
+    return found
 
 
 def _remove_tree(path: Path) -> None:

@@ -13,7 +13,7 @@ from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
 from workshop.model.events import Noted
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
-from workshop.service import rooms
+from workshop.service import pushed, pushing, rooms
 from workshop.service.archive import archive_seat
 from workshop.service.doors import DoorClient
 from workshop.service.reports import ActReport, SeatResult
@@ -23,7 +23,7 @@ AT_ONCE = 4
 GATEWAY_VERBS = {"free", "label", "help-done"}
 
 
-async def _each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitable[str]], report: Report) -> ActReport:
+async def each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitable[str]], report: Report) -> ActReport:
     """Run `one` on each number, a few at a time; a failure is a result, not an end."""
     gate = asyncio.Semaphore(AT_ONCE)
 
@@ -40,7 +40,7 @@ async def _each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitabl
     return ActReport(verb, tuple(await asyncio.gather(*(guarded(number) for number in numbers))))
 
 
-async def _records(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int, SeatRecord]:
+async def records_of(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int, SeatRecord]:
     """The records of these seats.
 
     Raises:
@@ -58,22 +58,23 @@ async def _records(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int, S
 
 async def restart(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
     room = await rooms.find(wiring, name)
-    await _records(room, seats)
+    await records_of(room, seats)
 
     async def one(number: int) -> str:
         record = await room.runtime.restart(room.classroom, number)
         command = seat_command(room.classroom, number)
         await wait_until_ready(room.runtime, room.classroom, record, command, timeout=60, report=report)
+        wiring.store.record(room.classroom.uid, "restart", "by the instructor", seat=number)
         return "restarted"
 
-    result = await _each("restarted", seats, one, report)
+    result = await each("restarted", seats, one, report)
     await refresh(wiring, room)
     return result
 
 
 async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
     room = await rooms.find(wiring, name)
-    records = await _records(room, seats)
+    records = await records_of(room, seats)
     facts = await room.runtime.facts()
 
     async def one(number: int) -> str:
@@ -87,11 +88,14 @@ async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repo
             generation=generation,
             report=report,
         )
-        if outcome.error is not None:
-            raise SeatFailed(f"{outcome.error.message} Its files are in {kept}.")
+        if outcome.error is not None or outcome.record is None:
+            raise SeatFailed(f"{outcome.error.message if outcome.error else ''} Its files are in {kept}.".strip())
+        pushed.owe(wiring, room.classroom.uid, [number])
+        await pushing.catch_up(wiring, room, outcome.record)
+        wiring.store.record(room.classroom.uid, "reset", "a fresh seat", seat=number)
         return f"fresh; its files are in {kept}"
 
-    result = await _each("reset", seats, one, report)
+    result = await each("reset", seats, one, report)
     await refresh(wiring, room)
     return result
 
@@ -100,7 +104,7 @@ async def act(
     wiring: Wiring, name: str, verb: str, seats: Sequence[int], arguments: Mapping[str, Any], *, report: Report
 ) -> ActReport:
     room = await rooms.find(wiring, name)
-    await _records(room, seats)
+    await records_of(room, seats)
     runtime, classroom = room.runtime, room.classroom
 
     async def one(number: int) -> str:
@@ -123,7 +127,7 @@ async def act(
             case _:
                 raise UsageError(f"There is no act {verb!r} on a seat.")
 
-    result = await _each(verb, seats, one, report)
+    result = await each(verb, seats, one, report)
     await refresh(wiring, room)
     return result
 
@@ -164,13 +168,13 @@ async def refresh(wiring: Wiring, room: rooms.FoundRoom) -> None:
 
 async def logs(wiring: Wiring, name: str, seat: int, *, tail: int) -> str:
     room = await rooms.find(wiring, name)
-    await _records(room, [seat])
+    await records_of(room, [seat])
     return await room.runtime.logs(room.classroom, seat, tail=tail)
 
 
 async def shell_command(wiring: Wiring, name: str, seat: int) -> tuple[str, ...]:
     room = await rooms.find(wiring, name)
-    await _records(room, [seat])
+    await records_of(room, [seat])
     return room.runtime.shell_command(room.classroom, seat)
 
 
@@ -183,6 +187,17 @@ async def extend(wiring: Wiring, name: str, span: timedelta) -> datetime:
     ends = (room.classroom.ends or wiring.clock()) + span
     wiring.store.set_room_state(room.classroom.uid, ends=ends)
     return ends
+
+
+async def break_(wiring: Wiring, name: str, span: timedelta | None) -> datetime | None:
+    """
+    Raises:
+        GatewayFailed: there is no gateway to tell students.
+    """
+    room = await rooms.find(wiring, name)
+    until = wiring.clock() + span if span is not None else None
+    await (await _client(wiring, room)).act("break", {"until": until.isoformat() if until else None})
+    return until
 
 
 async def say(wiring: Wiring, name: str, text: str) -> None:

@@ -10,12 +10,13 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
-from workshop.ports.build import ignore_events
-from workshop.service import closing, rooms
+from workshop.service import rooms
 from workshop.service.doors import door_files, holding
+from workshop.service.duties import Duties
 from workshop.service.room import Room
 from workshop.service.wiring import Wiring
 
@@ -31,11 +32,6 @@ class _Ends:
     """Why the process is to end."""
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    class_is_over: bool = False
-
-    def end_class(self) -> None:
-        self.class_is_over = True
-        self.stop.set()
 
 
 def main(argv: Sequence[str]) -> int:
@@ -91,31 +87,31 @@ async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(sign, ends.stop.set)
-    room = Room(
-        found.classroom, found.runtime, wiring.store, clock=wiring.clock, end_class=ends.end_class, stop=ends.stop.set
-    )
+    room = Room(found.classroom, found.runtime, wiring.store, clock=wiring.clock, stop=ends.stop.set)
     files = door_files(wiring.places.sockets, wiring.places.state / "logs", found.classroom.uid)
     gateway = Gateway(room, wiring.store, room.report, control_socket=files.socket)
-    running = asyncio.create_task(room.run())
-    listed = asyncio.create_task(_until_removed(wiring, name, ends))
+    tasks: list[asyncio.Task[Any]] = [
+        asyncio.create_task(room.run()),
+        asyncio.create_task(_until_removed(wiring, name, ends)),
+    ]
     try:
         await room.until_listed()
         await gateway.start()
         _answer(answer_fd, {"ready": True})
         log.info("classroom %s is open at %s", name, found.classroom.join_url())
-        stopping = asyncio.create_task(ends.stop.wait())
-        await asyncio.wait({running, listed, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if running.done():
-            error = running.exception()
-            raise GatewayFailed(f"The gateway of {name} ended: {error}") from error
+        # returns when the class has ended by itself, collected and removed
+        tasks.append(asyncio.create_task(Duties(wiring, room).run()))
+        tasks.append(asyncio.create_task(ends.stop.wait()))
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            if task.done() and (error := task.exception()) is not None:
+                raise GatewayFailed(f"The gateway of {name} ended: {error}") from error
     finally:
-        for task in (running, listed):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(running, listed, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         room.write_notes()
         await gateway.stop()
-    if ends.class_is_over:
-        await _end_class(wiring, name)
     await wiring.aclose()
 
 
@@ -133,10 +129,3 @@ async def _until_removed(wiring: Wiring, name: str, ends: _Ends) -> None:
             log.info("looking for %s: %s", name, error.message)
     log.info("classroom %s is gone", name)
     ends.stop.set()
-
-
-async def _end_class(wiring: Wiring, name: str) -> None:
-    """The grace is over: collect what was done, then remove everything."""
-    folder = wiring.state_dir / "collected" / f"{name}-{wiring.clock():%Y%m%dT%H%M}"
-    report = await closing.down(wiring, name, collect_to=folder, discard=False, report=ignore_events, from_gateway=True)
-    log.info("classroom %s ended: removed %s, left %s", name, report.removal.removed, report.removal.left)

@@ -207,13 +207,27 @@ def apply(order: dict[str, Any]) -> dict[str, Any]:
     results = []
     for step in plan:
         try:
-            results.append(place(os.path.join(stage, step["from"]), step["to"], step["expect"]))
+            if step.get("remove"):
+                results.append(remove(step["to"], step["expect"]))
+            else:
+                results.append(place(os.path.join(stage, step["from"]), step["to"], step["expect"]))
         except OSError as error:
             results.append(str(error.strerror))
     for name in os.listdir("."):
         if name.startswith(STAGE):
             shutil.rmtree(name, ignore_errors=True)
     return {"results": results}
+
+
+def remove(target: str, expected: str) -> str:
+    """`done`, `same` (it is gone already) or `changed`."""
+    if not os.path.lexists(target):
+        return "same"
+    there = os.readlink(target) if os.path.islink(target) else None if os.path.isdir(target) else digest(target)
+    if there != expected:
+        return "changed"
+    os.remove(target)
+    return "done"
 
 
 def place(source: str, target: str, expected: str | None) -> str:

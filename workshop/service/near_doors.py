@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workshop.errors import GatewayFailed
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
+from workshop.service.duties import Duties
 from workshop.service.room import Room
 
 if TYPE_CHECKING:
@@ -62,10 +63,9 @@ class NearDoors:
             self._wiring.runtime(classroom.runtime),
             self._wiring.store,
             clock=self._wiring.clock,
-            end_class=lambda: None,
             stop=lambda: None,
         )
-        task = asyncio.create_task(room.run())
+        task = asyncio.create_task(_run(room, Duties(self._wiring, room)))
         self._rooms[classroom.uid] = (NearClient(room, lambda: classroom.uid in self._rooms), task)
 
     async def client(self, classroom: Classroom) -> NearClient | None:
@@ -86,3 +86,15 @@ class NearDoors:
             _client, task = self._rooms.pop(uid)
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+
+
+async def _run(room: Room, duties: Duties) -> None:
+    """The room and its duties, until cancelled or until the class has ended itself."""
+    running = asyncio.create_task(room.run())
+    try:
+        await room.until_listed()
+        await duties.run()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        room.write_notes()

@@ -182,6 +182,45 @@ class UncollectedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """The class at one moment."""
+
+    at: datetime
+    ready: int
+    joined: int
+    active: int
+    help: int
+    cpu_percent: float
+    memory_bytes: int
+    """Of all seats together, the highest since the sample before."""
+    seats: dict[int, int] = field(default_factory=dict)
+    """Memory by seat number."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassHistory:
+    """Samples of a class, oldest first, half a minute apart."""
+
+    samples: tuple[Sample, ...] = ()
+
+    def memory_of(self, number: int, *, last: int = 60) -> tuple[int, ...]:
+        """A seat's memory in the last samples, for a sparkline."""
+        return tuple(sample.seats.get(number, 0) for sample in self.samples[-last:])
+
+
+@dataclass(frozen=True, slots=True)
+class SeatSnapshot:
+    """A copy of one seat's own files at one moment."""
+
+    number: int
+    id: str
+    at: datetime
+    files: int
+    size_bytes: int
+    file: Path
+
+
+@dataclass(frozen=True, slots=True)
 class PushSource:
     """What is pushed: `files` of this machine, or what a newer commit of the repository has changed."""
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from workshop.core.incidents import incidents
 from workshop.core.launch import seat_command
 from workshop.core.reduce import RoomFacts, reduce, snapshot, state_of
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
@@ -24,6 +25,7 @@ from workshop.ports.store import Store
 log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
+Verb = Callable[[Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 SNAPSHOTS_APART = 0.2
 """Seconds between two snapshots sent to one reader, at least."""
 USAGE_EVERY = 5.0
@@ -38,7 +40,6 @@ class Room:
     """The one keeper of a classroom's facts while its gateway runs. Implements `ports.room.RoomView`.
 
     Args:
-        end_class: called once when the grace after the end has passed and the definition says so.
         stop: called when the control socket asks the gateway to end.
     """
 
@@ -49,13 +50,11 @@ class Room:
         store: Store,
         *,
         clock: Clock,
-        end_class: Callable[[], None],
         stop: Callable[[], None],
     ) -> None:
         self._runtime = runtime
         self._store = store
         self._clock = clock
-        self._end_class = end_class
         self._stop = stop
         self._facts = RoomFacts(classroom)
         self._changed = asyncio.Event()
@@ -65,6 +64,9 @@ class Room:
         self._waiting = 0
         self._break_until: datetime | None = None
         self._noted: dict[int, tuple[object, ...]] = {}
+        self._over = False
+        self.verbs: dict[str, Verb] = {}
+        """What the room's duties answer to beside the verbs of `act`."""
         self.definition = WorkshopDefinition.model_validate_json(classroom.definition) if classroom.definition else None
         self._remember()
 
@@ -81,7 +83,7 @@ class Room:
             stale=self._stale,
             messages=self._messages,
             waiting=self._waiting,
-            break_until=self._break_until,
+            break_until=self._break_until if self._break_until and self._break_until > self._clock() else None,
         )
 
     async def changes(self) -> AsyncIterator[Snapshot]:
@@ -116,7 +118,48 @@ class Room:
 
     @property
     def closing(self) -> bool:
-        return self._store.room_state(self.classroom.uid).closing
+        return self._over or self._store.room_state(self.classroom.uid).closing
+
+    @property
+    def facts(self) -> RoomFacts:
+        return self._facts
+
+    @property
+    def runtime(self) -> Runtime:
+        return self._runtime
+
+    @property
+    def store(self) -> Store:
+        return self._store
+
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
+    def set_over(self, over: bool) -> None:
+        """Close the door because the class's time has passed, or open it because the class was extended."""
+        if over != self._over:
+            self._over = over
+            self._notify()
+
+    def say(self, text: str) -> None:
+        """A message on every seat page."""
+        self._messages = (*self._messages, text)[-MESSAGES_KEPT:]
+        self._store.record(self.classroom.uid, "say", "a message to the class")
+        self._notify()
+
+    def set_break(self, until: datetime | None) -> None:
+        """Begin a break, move its end, or end it now."""
+        now, uid = self._clock(), self.classroom.uid
+        state = self._store.room_state(uid)
+        running = state.break_since is not None and state.break_until is not None and state.break_until > now
+        since = state.break_since if running and state.break_since is not None else now
+        if until is None and not running:
+            return
+        self._store.set_room_state(uid, break_since=since, break_until=until)
+        self._break_until = until
+        self.report(events.BreakSet(since, until or now))
+        self._notify()
 
     async def act(self, verb: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
         uid = self.classroom.uid
@@ -131,9 +174,7 @@ class Room:
                 self.report(events.ClockSet(ends))
                 return {"ends": ends.isoformat()}
             case "say":
-                self._messages = (*self._messages, str(arguments["text"]))[-MESSAGES_KEPT:]
-                self._store.record(uid, "say", "a message to the class")
-                self._notify()
+                self.say(str(arguments["text"]))
             case "free":
                 number = self._number(arguments)
                 self._store.free(uid, number)
@@ -152,9 +193,9 @@ class Room:
                 self._notify()
             case "break":
                 until = arguments.get("until")
-                self._break_until = datetime.fromisoformat(until) if until else None
-                self._store.set_room_state(uid, break_until=self._break_until)
-                self._notify()
+                self.set_break(datetime.fromisoformat(until) if until else None)
+            case _ if verb in self.verbs:
+                return await self.verbs[verb](arguments)
             case _:
                 raise UsageError(
                     f"The gateway knows no {verb!r}.", hint="Its program may be older; `down` and `up` again."
@@ -180,10 +221,10 @@ class Room:
                 self._store.note(self.classroom.uid, number, help_since=None)
             case events.SeatLabelled(number, label):
                 self._store.note(self.classroom.uid, number, label=label)
-            case events.SeatOutOfMemory(number, _):
-                self._store.record(self.classroom.uid, "oom", "memory full", seat=number)
             case _:
                 pass
+        for incident in incidents(before, self._facts):
+            self._store.record(self.classroom.uid, incident.kind, incident.text, seat=incident.seat)
         if self._facts is not before:
             self._notify()
 
@@ -197,6 +238,8 @@ class Room:
         state = self._store.room_state(uid)
         self._facts = replace(self._facts, ends=state.ends, wanted=state.wanted)
         self._break_until = state.break_until
+        if state.break_since is not None and state.break_until is not None:
+            self._facts = reduce(self._facts, events.BreakSet(state.break_since, state.break_until))
         for claim in self._store.claims(uid):
             self._facts = reduce(self._facts, events.SeatClaimed(claim.number, claim.at))
         for number, note in self._store.notes(uid).items():
@@ -214,13 +257,12 @@ class Room:
     # What runs as long as the classroom does
 
     async def run(self) -> None:
-        """Watch the engine, probe seats that start, read usage, keep the clock; until cancelled."""
+        """Watch the engine, probe seats that start, read usage, keep notes; until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._watch())
             group.create_task(self._probe())
             group.create_task(self._read_usage())
             group.create_task(self._keep_notes())
-            group.create_task(self._keep_clock())
 
     async def _watch(self) -> None:
         failures = 0
@@ -260,7 +302,7 @@ class Room:
     async def _read_usage(self) -> None:
         while True:
             try:
-                self.report(events.UsageRead(dict(await self._runtime.usage(self.classroom))))
+                self.report(events.UsageRead(dict(await self._runtime.usage(self.classroom)), self._clock()))
             except WorkshopError as error:
                 log.info("usage of %s: %s", self.classroom.name, error.message)
             await asyncio.sleep(USAGE_EVERY)
@@ -277,20 +319,6 @@ class Room:
             if self._noted.get(number) != note and any(note):
                 self._noted[number] = note
                 self._store.note(self.classroom.uid, number, first_seen=seat.first_seen, last_active=seat.last_active)
-
-    async def _keep_clock(self) -> None:
-        due = False
-        while not due:
-            await asyncio.sleep(1)
-            state = self._store.room_state(self.classroom.uid)
-            if state.ends != self._facts.ends:
-                self.report(events.ClockSet(state.ends))
-            times = self.definition.times if self.definition else None
-            if times is None or times.at_end == "nothing" or self.ends is None:
-                continue
-            due = self._clock() >= self.ends + times.grace
-        log.info("the class %s is over", self.classroom.name)
-        self._end_class()
 
     async def until_listed(self, *, timeout: float = 15) -> None:
         """Wait for the first list of seats, so that the gateway answers truthfully from its first request on."""

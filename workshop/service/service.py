@@ -12,15 +12,30 @@ from workshop.model.classroom import Classroom
 from workshop.model.image import Image
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
-from workshop.service import acts, building, checking, closing, collecting, finding, opening, pushing, rooms, watching
+from workshop.service import (
+    acts,
+    building,
+    checking,
+    closing,
+    collecting,
+    finding,
+    moving,
+    opening,
+    pushing,
+    rooms,
+    snapshots,
+    watching,
+)
 from workshop.service.reports import (
     ActReport,
     CheckReport,
+    ClassHistory,
     CollectReport,
     DownReport,
     Finding,
     PushReport,
     PushSource,
+    SeatSnapshot,
     TeardownPlan,
     UpPlan,
     UpReport,
@@ -128,6 +143,20 @@ class Service:
         """Fresh seats under the same links; the files are archived first."""
         return await acts.reset(self._wiring, name, seats, report=report)
 
+    async def move(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
+        """New seats under the same numbers, links and codes, with the participants' own files."""
+        return await moving.move(self._wiring, name, seats, report=report)
+
+    async def snapshots(self, name: str, seats: Sequence[int] | None = None) -> tuple[SeatSnapshot, ...]:
+        """The copies that the gateway has taken of participants' files, by seat, oldest first."""
+        return await snapshots.list_snapshots(self._wiring, name, seats)
+
+    async def restore(
+        self, name: str, seats: Sequence[int], *, snapshot: str = "", report: Report = ignore_events
+    ) -> ActReport:
+        """Put files of a snapshot (its id; the latest by default) back; what is there now is archived first."""
+        return await snapshots.restore(self._wiring, name, seats, snapshot=snapshot, report=report)
+
     async def act(
         self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report = ignore_events, **arguments: Any
     ) -> ActReport:
@@ -144,6 +173,14 @@ class Service:
     async def extend(self, name: str, span: timedelta) -> datetime:
         """Move the end of the class; the new end."""
         return await acts.extend(self._wiring, name, span)
+
+    async def break_(self, name: str, span: timedelta | None) -> datetime | None:
+        """A break of this length from now on, in which nobody counts as idle; None ends it. When it ends."""
+        return await acts.break_(self._wiring, name, span)
+
+    async def history(self, name: str) -> ClassHistory:
+        """The class over time: joined, active, memory; a sample each half minute."""
+        return await watching.history(self._wiring, name)
 
     async def say(self, name: str, text: str) -> None:
         """A message on every seat page."""

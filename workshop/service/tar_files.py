@@ -248,7 +248,7 @@ def _compressor(raw: _Digesting) -> Any:
 
 
 def remove_partials(folder: Path, name: str) -> None:
-    """Remove what killed processes left of an archive; that of a process at work is left alone."""
+    """Remove what killed processes left of an archive (`*` for any); that of a process at work is left alone."""
     for partial in folder.glob(f"{name}.*.part"):
         pid = partial.name.removesuffix(".part").rpartition(".")[2]
         if not pid.isdigit() or not Path(f"/proc/{pid}").exists():

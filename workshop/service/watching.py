@@ -13,6 +13,8 @@ from workshop.model import events
 from workshop.model.seat import SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.service import rooms
+from workshop.service.reports import ClassHistory
+from workshop.service.samples import history_of, read_history
 from workshop.service.wiring import Wiring
 
 LOOK_AGAIN = 2.0
@@ -80,3 +82,13 @@ async def watch(wiring: Wiring, name: str) -> AsyncIterator[Snapshot]:
                 raise
             yield replace(last, stale=error.message, gateway=False)
             await asyncio.sleep(LOOK_AGAIN)
+
+
+async def history(wiring: Wiring, name: str) -> ClassHistory:
+    """From the gateway, or from what it has written here."""
+    room = await rooms.find(wiring, name)
+    client = await wiring.doors.client(room.classroom)
+    if client is None:
+        return read_history(wiring, room.classroom.uid)
+    answer = await client.act("history", {})
+    return history_of(list(answer["samples"]))

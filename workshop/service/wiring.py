@@ -110,13 +110,17 @@ class Wiring:
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = SqliteStore(self.places.database, on_notice=self._on_notice)
+            self._store = SqliteStore(self.places.database, now=self.clock, on_notice=self._on_notice)
         return self._store
 
     @property
     def doors(self) -> Doors:
         if self._doors is None:
-            environment = {"WORKSHOP_STATE_DIR": str(self.places.state), "WORKSHOP_CACHE_DIR": str(self.places.cache)}
+            environment = {
+                "WORKSHOP_STATE_DIR": str(self.places.state),
+                "WORKSHOP_CACHE_DIR": str(self.places.cache),
+                "WORKSHOP_DATA_DIR": str(self.places.data),
+            }
             self._doors = DetachedDoors(self.places.sockets, self.places.state / "logs", environment=environment)
         return self._doors
 

@@ -1,0 +1,72 @@
+"""Keeps a class's clock while its gateway runs: reminders to students, and the moment when the class is over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from workshop.core.class_clock import REMINDERS, Phase, phase_of, reminder_due, reminder_text
+from workshop.model.events import ClockSet
+from workshop.service.room import Room
+
+log = logging.getLogger(__name__)
+
+TICK = 1.0
+
+
+class ClassClock:
+    """
+    Args:
+        at_end: `collect` or `nothing`: whether the class ends by itself.
+    """
+
+    def __init__(self, room: Room, *, at_end: str, tick: float = TICK) -> None:
+        self._room = room
+        self._tick = tick
+        times = room.definition.times if room.definition else None
+        self._ends_itself = at_end == "collect" and (times is None or times.at_end == "collect")
+        self._grace = times.grace if times else timedelta(minutes=30)
+        self._over = asyncio.Event()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the class is to be collected and removed now."""
+        return self._ends_itself and phase_of(self._room.clock(), self._room.ends, self._grace) is Phase.OVER
+
+    async def run(self) -> None:
+        while True:
+            self.look()
+            await asyncio.sleep(self._tick)
+
+    async def until_over(self) -> None:
+        """Wait for the moment; `run` has to run beside it."""
+        await self._over.wait()
+
+    def look(self) -> None:
+        """Take over an end that was moved without this process, and remind students when it is time."""
+        room = self._room
+        state = room.store.room_state(room.classroom.uid)
+        if state.ends is not None and state.ends != room.facts.ends:
+            room.report(ClockSet(state.ends))
+        if self.is_over:
+            self._over.set()
+        else:
+            self._over.clear()
+        ends = room.ends
+        given = _given(state.reminded, ends.isoformat() if ends else "")
+        minutes = reminder_due(room.clock(), ends, given)
+        if minutes is None or ends is None:
+            return
+        # every earlier reminder is over too: a class that was shortened gets one, not all
+        passed = sorted((*given, *(other for other in REMINDERS if other >= minutes)), reverse=True)
+        words = " ".join(str(minute) for minute in dict.fromkeys(passed))
+        room.store.set_room_state(room.classroom.uid, reminded=f"{ends.isoformat()} {words}")
+        room.say(reminder_text(room.clock(), ends))
+        log.info("students were reminded: the class ends in %s minutes", minutes)
+
+
+def _given(reminded: str, ends: str) -> frozenset[int]:
+    """The reminders that were given for this end; none when the end has moved."""
+    of, _, minutes = reminded.partition(" ")
+    return frozenset(int(word) for word in minutes.split()) if of == ends else frozenset()

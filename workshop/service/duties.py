@@ -1,0 +1,64 @@
+"""What the process that holds a gateway does for its class beside serving, each duty for itself."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from workshop.errors import WorkshopError
+from workshop.service.class_clock import ClassClock
+from workshop.service.deliveries import Deliveries
+from workshop.service.ending import end_when_over
+from workshop.service.host_watch import HostWatch
+from workshop.service.progress import ProgressReader
+from workshop.service.room import Room
+from workshop.service.samples import Sampler
+from workshop.service.snapshots import SnapshotKeeper
+from workshop.service.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+AGAIN_AFTER = 10.0
+"""Seconds after which a duty that failed is taken up again: a class never ends because a copy could not be written."""
+
+
+class Duties:
+    """Clock, snapshots, progress, deliveries, samples and a look at the machine."""
+
+    def __init__(self, wiring: Wiring, room: Room) -> None:
+        self._wiring = wiring
+        self._room = room
+        self.clock = ClassClock(room, at_end=wiring.setting("at_end") or "collect")
+        access = room.definition.access if room.definition else None
+        self._duties: list[tuple[str, Callable[[], Awaitable[None]]]] = [
+            ("clock", self.clock.run),
+            ("snapshots", SnapshotKeeper(wiring, room).run),
+            ("deliveries", Deliveries(wiring, room).run),
+            ("samples", Sampler(wiring, room).run),
+            ("host", HostWatch(room).run),
+        ]
+        if access is None or access.privacy != "strict":
+            self._duties.append(("progress", ProgressReader(wiring, room).run))
+
+    async def run(self) -> None:
+        """Returns when the class is over and everything of it is gone."""
+        tasks = [asyncio.create_task(_kept_up(name, duty)) for name, duty in self._duties]
+        try:
+            await end_when_over(self._wiring, self._room, self.clock)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _kept_up(name: str, duty: Callable[[], Awaitable[None]]) -> None:
+    """Run a duty; when it fails, say so in the log and take it up again."""
+    while True:
+        try:
+            await duty()
+        except WorkshopError as error:
+            log.warning("%s: %s", name, error.message)
+        except Exception:
+            log.exception("%s failed", name)
+        await asyncio.sleep(AGAIN_AFTER)

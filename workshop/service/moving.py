@@ -1,0 +1,194 @@
+"""Move a participant to a new seat under the same number: link, code and files stay, everything else is new.
+
+What is begun is written down before it is done: a move that is killed at any moment is finished by the next one, or
+by the gateway.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workshop.core.changes import State
+from workshop.core.launch import seat_command
+from workshop.core.provision import provision, starts_at_once
+from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
+from workshop.model.seat import SeatRecord, SeatState, seat_name
+from workshop.ports.build import Report
+from workshop.service import rooms, seat_files
+from workshop.service.acts import each, records_of, refresh
+from workshop.service.archive import take
+from workshop.service.baseline import baseline
+from workshop.service.reports import ActReport
+from workshop.service.restoring import deleted_as_json, deleted_from_json, put_archive, remove_deleted
+from workshop.service.room_folder import existing, room_folder
+from workshop.service.wiring import Wiring
+
+log = logging.getLogger(__name__)
+
+MOVES = "moves"
+
+
+async def move(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
+    room = await rooms.find(wiring, name)
+    records = await records_of(room, seats)
+
+    async def one(number: int) -> str:
+        with _Move.begin(wiring, room.classroom.uid, number) as begun:
+            if begun is None:
+                raise SeatFailed(f"Seat {seat_name(number)} is being moved already.")
+            if begun.archive is not None and records[number].generation >= begun.generation:
+                await begun.deliver(room, records[number])
+                return "an earlier move was finished: its files are back"
+            return await _move(wiring, room, records[number], begun, report=report)
+
+    result = await each("moved", seats, one, report)
+    await refresh(wiring, room)
+    return result
+
+
+async def _move(wiring: Wiring, room: rooms.FoundRoom, old: SeatRecord, begun: _Move, *, report: Report) -> str:
+    number = old.number
+    begun.write(old.generation + 1, None, [])
+    paused = await _paused(room, old)
+    try:
+        base = await baseline(wiring, room)
+        stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
+        file = wiring.state_dir / "archive" / room.classroom.name / f"seat-{seat_name(number)}-{stamp}-moved.tar.gz"
+        taken = await take(room, number, base.files, file)
+        begun.write(old.generation + 1, file, deleted_as_json(taken.changes))
+        facts = await room.runtime.facts()
+        (outcome,) = await provision(
+            room.runtime,
+            room.classroom,
+            {number: seat_command(room.classroom, number)},
+            at_once=starts_at_once(facts.cpus),
+            generation=old.generation + 1,
+            report=report,
+        )
+        if outcome.error is not None or outcome.record is None:
+            reason = outcome.error.message if outcome.error else "It was not made."
+            raise SeatFailed(f"{reason} Its files are in {file}.")
+    except BaseException:
+        await _leave_as_it_was(room, old, begun, thaw=paused)
+        raise
+    if old.memory_limit > room.classroom.limits.memory_bytes:
+        await room.runtime.set_memory(room.classroom, number, old.memory_limit)
+    await begun.deliver(room, outcome.record)
+    wiring.store.record(room.classroom.uid, "move", "a new seat under the same link", seat=number)
+    kept = sum(change.state in (State.NEW, State.CHANGED) for change in taken.changes)
+    return f"a new seat with {kept} own files"
+
+
+async def _paused(room: rooms.FoundRoom, old: SeatRecord) -> bool:
+    """Freeze the old seat, so that nothing is saved after its files were read; where the runtime can."""
+    if old.state not in seat_files.RUNNING:
+        return False
+    try:
+        await room.runtime.pause(room.classroom, old.number, paused=True)
+    except RuntimeUnreachable:
+        raise
+    except WorkshopError as error:
+        log.info("seat %s is moved without a pause: %s", old.number, error.message)
+        return False
+    return True
+
+
+async def _leave_as_it_was(room: rooms.FoundRoom, old: SeatRecord, begun: _Move, *, thaw: bool) -> None:
+    """After a failure: the old seat goes on if it is still there. With its successor there, the move stays open."""
+    records = {record.number: record for record in await room.runtime.seats(room.classroom)}
+    now = records.get(old.number)
+    if now is not None and now.generation > old.generation:
+        return
+    if thaw and now is not None and now.state is SeatState.PAUSED:
+        await room.runtime.pause(room.classroom, old.number, paused=False)
+    begun.done()
+
+
+@dataclass(slots=True)
+class _Move:
+    """What is written down of a move that is under way."""
+
+    file: Path
+    generation: int = 0
+    """The new seat's."""
+    archive: Path | None = None
+    deleted: Sequence[Sequence[str]] = ()
+
+    @classmethod
+    @contextlib.contextmanager
+    def begin(cls, wiring: Wiring, uid: str, number: int) -> Iterator[_Move | None]:
+        """Hold the seat's move; None when another process has it in hand."""
+        file = room_folder(wiring, uid, MOVES) / f"{number}.json"
+        descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield None
+                return
+            found = cls(file)
+            found._read()
+            yield found
+            if file.exists() and not file.stat().st_size:
+                file.unlink()
+        finally:
+            os.close(descriptor)
+
+    def _read(self) -> None:
+        try:
+            document: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
+        except (ValueError, FileNotFoundError):  # empty, or killed while it was written: nothing had been made then
+            return
+        self.generation = int(document["generation"])
+        self.archive = Path(document["archive"]) if document["archive"] else None
+        self.deleted = document["deleted"]
+
+    def write(self, generation: int, archive: Path | None, deleted: Sequence[Sequence[str]]) -> None:
+        self.generation, self.archive, self.deleted = generation, archive, deleted
+        document = {"generation": generation, "archive": str(archive) if archive else None, "deleted": deleted}
+        self.file.write_text(json.dumps(document), "utf-8")
+
+    def done(self) -> None:
+        self.file.unlink(missing_ok=True)
+
+    async def deliver(self, room: rooms.FoundRoom, record: SeatRecord) -> None:
+        """Give the new seat the files of the old."""
+        assert self.archive is not None
+        await remove_deleted(room, record, deleted_from_json(self.deleted))
+        await put_archive(room, record.number, self.archive)
+        self.done()
+
+
+def interrupted(wiring: Wiring, uid: str) -> tuple[int, ...]:
+    """Seats whose move was begun and is not finished."""
+    folder = existing(wiring, uid, MOVES)
+    names = os.listdir(folder) if folder else ()
+    return tuple(sorted(int(name.removesuffix(".json")) for name in names if name.endswith(".json")))
+
+
+async def finish(wiring: Wiring, room: rooms.FoundRoom, record: SeatRecord) -> None:
+    """Finish a move that was killed: files into the new seat, or the old one goes on.
+
+    Raises:
+        WorkshopError: it cannot be finished now.
+    """
+    if record.number not in interrupted(wiring, room.classroom.uid):
+        return
+    with _Move.begin(wiring, room.classroom.uid, record.number) as begun:
+        if begun is None:
+            return
+        if begun.archive is not None and record.generation >= begun.generation:
+            await begun.deliver(room, record)
+            log.info("the move of seat %s was finished", record.number)
+            return
+        if record.state is SeatState.PAUSED and begun.generation:
+            await room.runtime.pause(room.classroom, record.number, paused=False)
+        begun.done()
