@@ -188,6 +188,7 @@ class SocketRelay:
         self._path = path
         self._remote = remote
         self._server: asyncio.Server | None = None
+        self._closing = False
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -223,11 +224,15 @@ class SocketRelay:
                     await asyncio.gather(up, return_exceptions=True)
         except (ApiRefused, RuntimeUnreachable, ConnectionError):
             pass  # whoever connected sees the connection close, as with a gateway that has gone
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
         finally:
             self._connections.discard(task)
             writer.close()
 
     async def aclose(self) -> None:
+        self._closing = True
         if self._server is not None:
             self._server.close()
         for task in list(self._connections):

@@ -88,6 +88,7 @@ class LocalForward:
         self._place = place
         self._port = port
         self._server: asyncio.Server | None = None
+        self._closing = False
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> tuple[str, int]:
@@ -112,11 +113,15 @@ class LocalForward:
                     await asyncio.gather(up, return_exceptions=True)
         except (ApiRefused, RuntimeUnreachable, ConnectionError):
             pass  # the browser sees a closed connection and asks again
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
         finally:
             self._connections.discard(task)
             writer.close()
 
     async def aclose(self) -> None:
+        self._closing = True
         if self._server is not None:
             self._server.close()
         for task in list(self._connections):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images, ro
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
 from workshop.runtimes.kubernetes.cluster_gateway import ClusterGateway
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_home, run_in_pod
+from workshop.runtimes.kubernetes.image_files import read_image
 from workshop.runtimes.kubernetes.live import Creations, LivePicture, Shared
 from workshop.runtimes.kubernetes.names import PAUSED, SEAT_KIND, STOPPED, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
@@ -250,6 +252,20 @@ class KubernetesRuntime:
     async def remove_strays(self, known: Collection[str]) -> Removal:
         return await remove_strays(self._client, known)
 
+    async def record_uid(self, classroom: Classroom) -> str:
+        """The uid of the classroom's record, which owns everything else of it; empty when it is gone."""
+        record = await self._rooms.find_record(classroom, self.place(classroom).namespace)
+        return str(record["metadata"]["uid"]) if record else ""
+
+    async def end_from_inside(self, classroom: Classroom) -> None:
+        """Begin the removal of everything and leave the rest to the cluster: for a program that is part of it."""
+        place = self.place(classroom)
+        record = await self._rooms.find_record(classroom, place.namespace)
+        if place.own:
+            await self._client.delete(f"/api/v1/namespaces/{place.namespace}")
+        elif record is not None:
+            await self._client.delete(object_path({"apiVersion": "v1", "kind": "Secret"} | record))
+
     async def objects(self, classroom: Classroom) -> tuple[tuple[str, str], ...]:
         """Kind and name of everything that `close` would remove."""
         return tuple(await Teardown(self._client, classroom.uid, classroom.name, self.place(classroom)).objects())
@@ -335,6 +351,14 @@ class KubernetesRuntime:
         await self._running(classroom, number)
         with _of_seat(number):
             async for piece in files.read_tar(self._client, self._pod(classroom, number), home, path, number):
+                yield piece
+
+    async def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:
+        place = self.place(classroom)
+        owner = await self.record_uid(classroom)
+        objects = SeatObjects(classroom, place.namespace, wishes_of(classroom), owner_uid=owner)
+        async with aclosing(read_image(self._client, objects)) as stream:  # type: ignore[type-var]
+            async for piece in stream:
                 yield piece
 
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
