@@ -32,15 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return run(words, open_terminal_ui=open_terminal_ui)
 
 
-def open_terminal_ui(service: Service, *, start: str | None, read_only: bool) -> None:
-    """Show the terminal UI until it is left.
+def open_terminal_ui(service: Service, *, start: str | None, read_only: bool) -> int:
+    """Show the terminal UI until it is left; the process's exit code.
 
     Args:
         start: the classroom to show first; the home screen without one.
     """
     from workshop.tui import app
 
-    app.run(service, start=start, read_only=read_only)
+    return app.run(service, start=start, read_only=read_only)
 
 
 if __name__ == "__main__":

@@ -58,8 +58,7 @@ def workshop_command(context: click.Context, *, read_only: bool) -> int | None:
             "The terminal UI needs a terminal, and standard input or output is none.",
             hint="Use a verb: `workshop --help` lists them.",
         )
-    session.show(start=None, read_only=read_only)
-    return ExitCode.DONE
+    return session.show(start=None, read_only=read_only)
 
 
 def run(words: Sequence[str], *, open_terminal_ui: OpenTerminalUi) -> int:

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class OpenTerminalUi(Protocol):
     """Shows the terminal UI until it is left. Given by `__main__`: the command line does not know the terminal UI."""
 
-    def __call__(self, service: Service, *, start: str | None, read_only: bool) -> None: ...
+    def __call__(self, service: Service, *, start: str | None, read_only: bool) -> int: ...
 
 
 class Talk:
@@ -105,8 +105,8 @@ class Session:
             )
         )
 
-    def show(self, *, start: str | None, read_only: bool = False) -> None:
-        """The terminal UI, until it is left.
+    def show(self, *, start: str | None, read_only: bool = False) -> int:
+        """The terminal UI, until it is left; the exit code it ends with.
 
         Args:
             start: the classroom to show first.
@@ -114,7 +114,7 @@ class Session:
         from workshop.service import Service
 
         self.begin_log()
-        self._open_terminal_ui(Service(self.flags), start=start, read_only=read_only)
+        return self._open_terminal_ui(Service(self.flags), start=start, read_only=read_only)
 
     def begin_log(self) -> Path:
         """Log to the file that `workshop paths` names, from here on."""
