@@ -41,7 +41,8 @@ IDLE_SECONDS = 75.0
 """A connection without a whole request for this long is closed: slow senders hold nothing for ever."""
 HEADER_LINE, HEADER_COUNT = 16_384, 128
 BACKLOG = 1024
-STOP_SECONDS = 3.0
+STOP_SECONDS = 0.7
+"""For requests that are under way; streams would never end by themselves."""
 SWEEP_SECONDS = 30.0
 
 

@@ -75,6 +75,11 @@ addEventListener("keydown", (event) => {
   if (event.key === "Escape" && !el("message-list").hidden) { openMessages(false); el("messages").focus(); }
 });
 
+addEventListener("blur", () => openMessages(false));
+addEventListener("pointerdown", (event) => {
+  if (!el("message-list").contains(event.target) && !el("messages").contains(event.target)) openMessages(false);
+});
+
 /* Help and name */
 async function send(what, body) {
   const answer = await fetch(`${config.base}_room/${what}`, {
@@ -86,12 +91,17 @@ async function send(what, body) {
   if (!answer.ok) throw new Error(answer.status);
   return answer.json();
 }
+const narrow = matchMedia("(max-width: 40rem)");
 function showHelp() {
   const on = Boolean(view.help);
+  const text = !on ? texts.help : view.place > 1 ? fill(texts.help_place, { n: view.place }) : texts.help_on;
+  const short = !on ? texts.help_short : view.place > 1 ? `${texts.help_short} · ${view.place}` : `${texts.help_short} ✓`;
   el("help").setAttribute("aria-pressed", String(on));
-  el("help").textContent = !on ? texts.help : view.place > 1 ? fill(texts.help_place, { n: view.place }) : texts.help_on;
+  el("help").setAttribute("aria-label", text);
+  el("help").textContent = narrow.matches ? short : text;
   el("help").title = on ? texts.help_back : "";
 }
+narrow.addEventListener("change", showHelp);
 el("help").addEventListener("click", async () => {
   const on = !view.help;
   try {
@@ -179,7 +189,7 @@ function showBar(on) {
   el("show").hidden = on;
   store.set("bar", on ? "on" : "off");
 }
-el("hide").addEventListener("click", () => { showBar(false); openMessages(false); el("show").focus(); });
+el("hide").addEventListener("click", () => { showBar(false); openMessages(false); el("show").firstChild.focus(); });
 el("show").addEventListener("click", () => { showBar(true); el("help").focus(); });
 showBar(store.get("bar") !== "off");
 
