@@ -18,5 +18,5 @@ export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
 apt-get -qq $options -o APT::Update::Error-Mode=any update
 # shellcheck disable=SC2086
-apt-get -qq $options install --yes --no-install-recommends "$@"
+apt-get -qq $options -o Dpkg::Use-Pty=0 install --yes --no-install-recommends "$@"
 if [ -n "${sources:-}" ]; then rm -rf "$sources"; fi

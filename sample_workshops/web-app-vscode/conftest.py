@@ -1,0 +1,1 @@
+"""Lets the tests import `app` from here, from wherever they are started."""
