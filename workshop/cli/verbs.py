@@ -34,13 +34,16 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("add", "add", "Make more seats."),
             Verb("restart", "acts", "Stop and start a seat; its files stay."),
             Verb("reset", "acts", "A fresh seat under the same link; its files are archived first."),
+            Verb("move", "acts", "A new seat under the same link, with the participant's files."),
             Verb("extend", "acts", "Move the end of the class."),
+            Verb("push", "files", "Give files to all seats; changed copies are kept."),
             Verb("say", "acts", "Show a message on every seat's page."),
         ),
     ),
     (
         "The end",
         (
+            Verb("collect", "files", "Fetch the work in the seats."),
             Verb("down", "down", "Remove everything of a class, then look again."),
             Verb("cleanup", "cleanup", "Remove what classes left behind, from labels alone."),
         ),

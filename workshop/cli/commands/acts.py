@@ -1,4 +1,4 @@
-"""Verbs on single seats and on the class as a whole: restart, reset, extend, say."""
+"""Verbs on single seats and on the class as a whole: restart, reset, move, extend, say."""
 
 from __future__ import annotations
 
@@ -40,6 +40,16 @@ def reset_command(session: Session, name: str, seats: tuple[int, ...], *, yes: b
         return session.nothing_done()
     with session.talk() as talk, session.progress() as report:
         return _tell(session, talk.run(talk.service.reset(name, seats, report=report)))
+
+
+@verb("move")
+@runtime_option
+@name_argument
+@seats_argument
+def move_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
+    """New seats under the same numbers, links and codes, with the participants' own files."""
+    with session.talk() as talk, session.progress() as report:
+        return _tell(session, talk.run(talk.service.move(name, seats, report=report)))
 
 
 @verb("extend", context_settings={"ignore_unknown_options": True})
