@@ -52,7 +52,7 @@ class Line:
         self.path.unlink(missing_ok=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_unix_connection("/var/run/docker.sock")
+        there, back = await asyncio.open_unix_connection(DockerEngine().address.removeprefix("unix://"))
         self._writers |= {writer, back}
         await asyncio.gather(_copy(reader, back), _copy(there, writer))
         self._writers -= {writer, back}

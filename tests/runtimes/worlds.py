@@ -240,7 +240,9 @@ class DockerWorld(World):
         return [box for box in found if box.name.startswith(prefix) or box.labels.get(UID) == classroom.uid]
 
     async def labels(self, classroom: Classroom) -> list[dict[str, str]]:
-        return [box.labels for box in self.containers(classroom)]
+        boxes = self.containers(classroom)
+        assert all(box.labels.get(UID) == classroom.uid and box.labels.get(TOOL) for box in boxes)
+        return [box.labels for box in boxes if box.labels[KIND] != "helper"]
 
     async def leftovers(self, classroom: Classroom) -> list[str]:
         networks = [f"network {network.name}" for network in self.client.networks.list() if named(network, classroom)]

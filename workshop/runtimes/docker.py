@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from workshop.engines.docker_engine import DockerEngine
-from workshop.errors import RuntimeUnreachable, SeatFailed, SettingError
+from workshop.errors import RuntimeRefused, RuntimeUnreachable, SeatFailed, SettingError
 from workshop.model import labels
 from workshop.model.classroom import Classroom, Door
 from workshop.model.events import RuntimeEvent, SeatChanged, SeatGone, SeatOutOfMemory, SeatsListed
@@ -208,7 +208,7 @@ class DockerRuntime:
                         yield event
             except StreamEnded:
                 pass
-            except RuntimeUnreachable as error:
+            except (RuntimeUnreachable, RuntimeRefused) as error:  # an engine that is going down refuses first
                 if known is None:
                     raise
                 yield SeatsListed(tuple(replace(seat, state=SeatState.LOST, detail=error.message) for seat in known))

@@ -45,7 +45,7 @@ def bridge_is_here(bridge: str) -> bool:
 
     False with an engine in a virtual machine (Docker Desktop, Colima), without root (rootless mode) or elsewhere.
     """
-    return Path("/sys/class/net", bridge).exists()
+    return any(name == bridge for _, name in socket.if_nameindex())
 
 
 def is_root_here() -> bool:
