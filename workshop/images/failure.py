@@ -128,9 +128,9 @@ _RULES = (
         "Give your company's certificates with WORKSHOP_IMAGE_CA_BUNDLE=FILE (in PEM form).",
     ),
     _rule(
-        r"(?:Failed to fetch|error sending request for url|Could not connect|request failed.*url)[^`\n]*?"
-        r"[`(](?P<url>https?://[^`)\s]+)",
-        lambda match, _b: _not_reached(_host(match["url"])),
+        r"(?:Failed to fetch:?|error sending request for url|Could not connect|request failed.*url)[^`(\n]*?"
+        r"[`(]?(?P<url>https?://[^`)\s]+)|unable to access '(?P<git>https?://[^']+)': Could not resolve",
+        lambda match, _b: _not_reached(_host(match["url"] or match["git"])),
         _NETWORK_HINT,
     ),
     _rule(r"HTTPS?ConnectionPool\(host='(?P<url>[^']+)'", lambda match, _b: _not_reached(match["url"]), _NETWORK_HINT),
@@ -159,6 +159,11 @@ _RULES = (
         "Mend the name or the version in the repository.",
     ),
     _rule(
+        r"Because (?P<what>\S+) has no wheels with a matching",
+        lambda match, _b: f"{match['what']} does not exist for this version of Python.",
+        "Use a newer version of it, or another Python with runtime.txt.",
+    ),
+    _rule(
         r"No solution found when resolving dependencies",
         "The requirements contradict each other.",
         "What uv found is below; loosen one of them.",
@@ -170,7 +175,7 @@ _RULES = (
     ),
     _rule(
         r"(?:command '?/?\S*(?:gcc|cc|g\+\+|clang)'? failed|error: command .*gcc|unable to execute '?(?:gcc|cc)|"
-        r"No such file or directory: '(?:gcc|cc|g\+\+)')",
+        r"No such file or directory: '[^']*(?:gcc|cc|g\+\+|clang)'|Broken toolchain)",
         "A package has to be compiled, and there is no compiler.",
         lambda _m, build: (
             f"Add build-essential to {build.apt_file}, or use a version of the package that has a wheel."
@@ -184,6 +189,11 @@ _RULES = (
         lambda _m, build: f"Add git to {build.apt_file}." if build.on_engine else "Install git on this machine.",
     ),
     _rule(
+        r"(?:Failed to (?:download and )?build|Failed to build) `(?P<what>[^`]+)`",
+        lambda match, _b: f"{match['what']} could not be built.",
+        "Use a version of it that has a wheel; what its own build said is below.",
+    ),
+    _rule(
         r"workshop: postBuild: (?P<name>\S+) ended with exit code (?P<code>\d+)",
         lambda match, _b: (
             f"{match['name']} failed with exit code {match['code']}"
@@ -193,7 +203,7 @@ _RULES = (
         "Its last lines are below; mend it in the repository.",
     ),
     _rule(
-        r"executor failed running|exit code: 137|signal: killed",
+        r"exit code: 137\b|signal: killed",
         "A step of the build was ended from outside, most likely because memory ran out.",
         "Free some memory, then build again: steps that are done are not repeated.",
     ),
@@ -208,7 +218,7 @@ def explain(build: FailedBuild) -> BuildFailed:
     joined = " ".join(text.split())
     for rule in _RULES:
         match = rule.pattern.search(text) or rule.pattern.search(joined)
-        if match and not (rule is _RULES[-1] and "137" not in match.group() and "137" not in text):
+        if match:
             return BuildFailed(rule.message(match, build), hint=rule.hint(match, build), details=relevant(lines, match))
     what = f"The build failed while {build.step}." if build.step else "The build failed."
     return BuildFailed(what, hint="The log's last lines are below.", details=tuple(lines[-SHOWN_LINES:]))
