@@ -15,6 +15,7 @@ from workshop.model.classroom import Classroom
 from workshop.model.events import RuntimeEvent
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
 from workshop.model.snapshot import EngineFacts, Fit, Removal, Survivor
+from workshop.ports.build import Report
 from workshop.ports.runtime import ExecResult
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.kubernetes import files, launcher
@@ -29,6 +30,7 @@ from workshop.runtimes.kubernetes.objects import SeatObjects
 from workshop.runtimes.kubernetes.objects import namespace as namespace_manifest
 from workshop.runtimes.kubernetes.objects import room as room_manifest
 from workshop.runtimes.kubernetes.port_forward import answers_through_cluster
+from workshop.runtimes.kubernetes.prepull import prepull
 from workshop.runtimes.kubernetes.rights import missing_rights, smallest_role
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
@@ -118,6 +120,17 @@ class KubernetesRuntime:
             node_selector=wishes.part.node_selector,
         )
         return room.fit(classroom.seats)
+
+    async def prepull(self, classroom: Classroom, *, report: Report, size_bytes: int = 0) -> tuple[str, ...]:
+        """Have every node fetch the class's image before its seats are made; the nodes that have it then.
+
+        Raises:
+            RuntimeRefused: no node could; the message says which said what.
+        """
+        place = self.place(classroom)
+        owner = await self.record_uid(classroom)
+        objects = SeatObjects(classroom, place.namespace, wishes_of(classroom), owner_uid=owner)
+        return await prepull(self._client, objects, report=report, size_bytes=size_bytes)
 
     def manifests(self, classroom: Classroom, commands: Mapping[int, SeatCommand]) -> list[Json]:
         """What `open` and `create_all` would make, for `up --dry-run -o yaml`. Nothing is contacted."""
