@@ -11,6 +11,8 @@ from workshop.service.reports import (
     Finding,
     PushReport,
     PushSource,
+    RehearsalReport,
+    RehearsedNotebook,
     Sample,
     SeatPush,
     SeatResult,
@@ -21,6 +23,7 @@ from workshop.service.reports import (
     UpRequest,
     Workshop,
     WorkshopEntry,
+    WrittenReport,
 )
 from workshop.service.service import Service
 
@@ -35,6 +38,8 @@ __all__ = [
     "Finding",
     "PushReport",
     "PushSource",
+    "RehearsalReport",
+    "RehearsedNotebook",
     "Sample",
     "SeatPush",
     "SeatResult",
@@ -46,4 +51,5 @@ __all__ = [
     "UpRequest",
     "Workshop",
     "WorkshopEntry",
+    "WrittenReport",
 ]

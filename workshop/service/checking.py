@@ -13,7 +13,7 @@ from workshop.model.image import Detected, Source
 from workshop.model.seat import Limits
 from workshop.model.snapshot import Problem
 from workshop.ports.build import Report
-from workshop.service import building, finding
+from workshop.service import building, finding, peaks
 from workshop.service.reports import CheckReport, Finding, Workshop
 from workshop.service.wiring import Wiring
 
@@ -47,7 +47,7 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
         definition = workshop.definition
         wanted = seats if seats is not None else definition.seats + definition.spare_seats
         limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
-        fits = fit(facts, limits, wanted)
+        fits = fit(facts, limits, wanted, peak_bytes=peaks.peak_of(wiring, image.digest) if image else None)
         if fits.verdict != "fits":
             level = "error" if fits.verdict == "does not fit" else "warning"
             problems.append(Problem("seats", fits.sentence, f"At most {fits.largest} fit.", level=level))

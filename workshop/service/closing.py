@@ -10,7 +10,7 @@ from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarte
 from workshop.model.seat import seat_name
 from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
-from workshop.service import rooms, watching
+from workshop.service import rehearsing, reporting, room_folder, rooms, watching
 from workshop.service.collecting import collect_seats, uncollected, used_seats
 from workshop.service.opening import alone
 from workshop.service.reports import DownReport, TeardownPlan
@@ -57,6 +57,7 @@ async def down(
         raise
     async with alone(wiring, name):
         collected = await _collect_first(wiring, room, name, collect_to, discard=discard, report=report)
+        written = await _write_report(wiring, room, report=report)
         report(StepStarted("gateway", "Closing the door"))
         stopped = False if from_gateway else await wiring.doors.stop(room.classroom)
         report(StepFinished("gateway", "The door is closed"))
@@ -71,10 +72,31 @@ async def down(
             report(RemovedObject("gateway", name))
             removal += Removal({"gateways": 1})
         if not removal.left:
-            wiring.store.forget(room.classroom.uid)
+            _forget(wiring, room.classroom.uid)
             (wiring.state_dir / "locks" / name).unlink(missing_ok=True)
         report(StepFinished("seats", f"{len(removal.left)} left", monotonic() - began))
-    return DownReport(name, removal, str(collected or ""), monotonic() - began)
+    return DownReport(name, removal, str(collected or ""), monotonic() - began, written)
+
+
+async def _write_report(wiring: Wiring, room: rooms.FoundRoom, *, report: Report) -> Path | None:
+    """The class's report, while everything is still there to be asked; a class nobody came to has none.
+
+    No failure here keeps a class from being removed.
+    """
+    try:
+        facts = await reporting.gather(wiring, room)
+        if not facts.used and not facts.moments:
+            return None
+        return reporting.write(wiring, facts).markdown
+    except (WorkshopError, OSError, ValueError) as error:
+        report(Noted(f"The report of the class could not be written: {error}", level="warning"))
+        return None
+
+
+def _forget(wiring: Wiring, uid: str) -> None:
+    """Erase what this machine keeps of a class that is gone; its report and what was collected stay."""
+    room_folder.forget(wiring, uid)
+    wiring.store.forget(uid)
 
 
 def _finish_forgetting(wiring: Wiring, name: str) -> bool:
@@ -87,7 +109,7 @@ def _finish_forgetting(wiring: Wiring, name: str) -> bool:
     if wiring.unreachable:
         return False
     for classroom in closed:
-        wiring.store.forget(classroom.uid)
+        _forget(wiring, classroom.uid)
     return bool(closed)
 
 
@@ -155,6 +177,7 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
         summary
         for summary in found
         if everything
+        or rehearsing.is_left_over(wiring, summary.name, summary.created)
         or (summary.ends is not None and summary.ends < now)
         or wiring.store.room_state(summary.uid).closing
         or (not summary.gateway and summary.seats == 0)

@@ -22,7 +22,7 @@ from workshop.model.seat import Limits, SeatRecord, SeatState
 from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
-from workshop.service import building, finding, rooms, watching
+from workshop.service import building, finding, peaks, pushed, rooms, watching
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
 from workshop.service.wiring import Wiring
 
@@ -145,6 +145,7 @@ async def _fill(
     report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
     records = {record.number: record for record in await runtime.seats(classroom)}
     seats = plan_seats(total, records.values())
+    pushed.owe(wiring, classroom.uid, seats.create)
     report(StepStarted("seats", f"{len(seats.create) + len(seats.start)} of {total} seats to start", total=total))
     commands = {number: seat_command(classroom, number) for number in (*seats.create, *seats.start)}
     at_once = wiring.starts_at_once() or starts_at_once(facts.cpus)
@@ -261,7 +262,8 @@ async def _fit(wiring: Wiring, facts: EngineFacts, classroom: Classroom, seats: 
         for room in await rooms.every(wiring)
         if room.classroom.runtime == classroom.runtime and room.classroom.uid != classroom.uid
     )
-    return fit(facts, classroom.limits, seats, others=others)
+    peak = peaks.peak_of(wiring, classroom.image) if classroom.image else None
+    return fit(facts, classroom.limits, seats, peak_bytes=peak, others=others)
 
 
 @contextlib.asynccontextmanager

@@ -21,11 +21,13 @@ from workshop.model.seat import Progress, SeatState
 from workshop.service import seat_files
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.room import Room
+from workshop.service.room_folder import room_folder, write_json
 from workshop.service.rooms import FoundRoom
 from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
 
+FILE = "progress.json"
 EVERY = 15.0
 TICK = 3.0
 TROUBLED_EVERY = 4.0
@@ -150,6 +152,25 @@ class ProgressReader:
         )
         if touched != seat.progress:
             self._room.report(ProgressRead(number, touched))
+            self._write()
+
+    def _write(self) -> None:
+        """Keep what the class's report says: of the repository's own notebooks, for other names may be people's."""
+        entries: dict[str, list[Progress]] = {}
+        for seat in self._room.facts.seats.values():
+            for entry in seat.progress:
+                if self._baseline is not None and entry.notebook in self._baseline.files:
+                    entries.setdefault(entry.notebook, []).append(entry)
+        document = [
+            {
+                "notebook": path,
+                "seats": len(found),
+                "share": sum(entry.run / entry.cells for entry in found if entry.cells) / len(found),
+                "errors": sum(entry.error_since is not None for entry in found),
+            }
+            for path, found in sorted(entries.items())
+        ]
+        write_json(room_folder(self._wiring, self._room.classroom.uid) / FILE, document)
 
     def _progress(self, path: str, counted: Mapping[str, Any], before: Progress | None) -> Progress:
         base = self._baseline or Baseline()

@@ -182,6 +182,56 @@ class UncollectedWork:
 
 
 @dataclass(frozen=True, slots=True)
+class RehearsedNotebook:
+    """One notebook, run in one or several seats at once."""
+
+    notebook: str
+    ok: bool
+    seconds: float
+    peak_memory_bytes: int
+    cells: int
+    failed_in: int = 0
+    """In how many seats it failed."""
+    reason: str = ""
+    failing_cell: int | None = None
+    """Counted as people do, from 1."""
+    failing_line: str = ""
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RehearsalReport:
+    """What a rehearsal found."""
+
+    workshop: str
+    runtime: str
+    seats: int
+    """How many ran at once."""
+    notebooks: tuple[RehearsedNotebook, ...]
+    peak_memory_bytes: int
+    disk_bytes: int
+    memory_limit: int
+    proposed_memory: int
+    """The peak and 30 %, in steps of 256 MB; 0 where nothing was measured."""
+    fits: Fit
+    seconds: float
+    failed_seats: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.failed_seats and all(notebook.ok for notebook in self.notebooks)
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenReport:
+    """Where the report of a class was written."""
+
+    markdown: Path
+    html: Path
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """The class at one moment."""
 
@@ -290,6 +340,8 @@ class DownReport:
     collected: str = ""
     """The folder with the collected work."""
     seconds: float = 0.0
+    report: Path | None = None
+    """The class's report as Markdown; the same name with `.html` is the page with plots."""
 
 
 @dataclass(frozen=True, slots=True)

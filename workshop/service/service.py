@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from workshop.core.cost import Cost
 from workshop.model.classroom import Classroom
 from workshop.model.image import Image
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
@@ -18,10 +19,13 @@ from workshop.service import (
     checking,
     closing,
     collecting,
+    costing,
     finding,
     moving,
     opening,
     pushing,
+    rehearsing,
+    reporting,
     rooms,
     snapshots,
     watching,
@@ -35,6 +39,7 @@ from workshop.service.reports import (
     Finding,
     PushReport,
     PushSource,
+    RehearsalReport,
     SeatSnapshot,
     TeardownPlan,
     UpPlan,
@@ -42,6 +47,7 @@ from workshop.service.reports import (
     UpRequest,
     Workshop,
     WorkshopEntry,
+    WrittenReport,
 )
 from workshop.service.wiring import Wiring
 
@@ -96,6 +102,25 @@ class Service:
         """Resolve the commit, then build or reuse its image."""
         return await building.build(self._wiring, file, runtime=runtime, no_cache=no_cache, report=report)
 
+    async def rehearse(
+        self,
+        file: str,
+        *,
+        seats: int = 1,
+        runtime: str = "",
+        machine_memory: int | None = None,
+        report: Report = ignore_events,
+    ) -> RehearsalReport:
+        """Run the workshop's notebooks in seats of a classroom that is removed again, whatever happens.
+
+        Args:
+            seats: how many run them at once.
+            machine_memory: bytes of another machine, for the question how many seats fit there.
+        """
+        return await rehearsing.rehearse(
+            self._wiring, file, seats=seats, runtime=runtime, machine_memory=machine_memory, report=report
+        )
+
     # Classrooms
 
     async def plan(self, request: UpRequest, *, report: Report = ignore_events) -> UpPlan:
@@ -111,8 +136,9 @@ class Service:
         return await opening.add(self._wiring, name, count, report=report)
 
     async def classrooms(self) -> tuple[ClassroomSummary, ...]:
-        """Every classroom on every runtime that answers, found by labels."""
-        return await rooms.summaries(self._wiring)
+        """Every classroom on every runtime that answers, found by labels; rehearsals under way are left out."""
+        found = await rooms.summaries(self._wiring)
+        return tuple(summary for summary in found if not rehearsing.is_under_way(self._wiring, summary.name))
 
     def unreachable(self) -> tuple[str, ...]:
         """What the last `classrooms` could not ask, a sentence each."""
@@ -208,7 +234,15 @@ class Service:
         """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
         return await pushing.push(self._wiring, name, source, seats=seats, report=report)
 
+    async def cost(self, name: str) -> Cost:
+        """What the class costs an hour, so far and at its end, and what share of the machine it may take."""
+        return await costing.cost_of(self._wiring, name)
+
     # The end
+
+    async def report(self, name: str) -> WrittenReport:
+        """Write the class's report as it stands now; `down` writes the last one."""
+        return await reporting.report(self._wiring, name)
 
     async def teardown_plan(self, name: str) -> TeardownPlan:
         """Everything `down` would remove, and which claimed seats have work that was not collected."""

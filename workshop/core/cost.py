@@ -1,0 +1,119 @@
+"""What a class costs: by prices that the user gives, and as a share of the machine. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from workshop.model.amounts import format_size
+from workshop.model.seat import Limits
+from workshop.model.snapshot import EngineFacts
+
+GB = 1024**3
+HOURS_A_MONTH = 730.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What the user pays; all zero where nothing is said."""
+
+    cpu_hour: float = 0.0
+    gb_hour: float = 0.0
+    image_gb_month: float = 0.0
+    currency: str = "EUR"
+
+    @property
+    def known(self) -> bool:
+        return bool(self.cpu_hour or self.gb_hour or self.image_gb_month)
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a class costs, in the prices' currency."""
+
+    currency: str
+    priced: bool
+    """False without prices: the amounts are zero and only the shares say something."""
+    per_hour: float
+    so_far: float
+    at_end: float | None
+    """When it ends as planned; None without an end."""
+    forgotten_day: float
+    """What each further day costs when nobody ends it."""
+    idle_per_hour: float
+    """The part of `per_hour` that goes to seats nobody has taken."""
+    memory_share: float | None
+    """Of the machine's memory that the seats may take; 1.0 is all of it."""
+    cpu_share: float | None
+    sentence: str
+
+
+def cost(
+    prices: Prices,
+    limits: Limits,
+    *,
+    seats: int,
+    claimed: int,
+    since: datetime,
+    now: datetime,
+    ends: datetime | None = None,
+    image_bytes: int = 0,
+    overcommit: float = 1.0,
+    machine: EngineFacts | None = None,
+) -> Cost:
+    """The bill of a class.
+
+    Args:
+        overcommit: limits divided by what is reserved; a cluster bills what is reserved.
+        machine: where the seats run, for the shares.
+    """
+    seat_hour = (limits.cpus * prices.cpu_hour + limits.memory_bytes / GB * prices.gb_hour) / overcommit
+    image_hour = image_bytes / GB * prices.image_gb_month / HOURS_A_MONTH
+    per_hour = seats * seat_hour + image_hour
+    so_far = per_hour * _hours(now - since)
+    at_end = per_hour * _hours(max(ends, now) - since) if ends is not None else None
+    memory = seats * limits.memory_bytes / machine.memory_bytes if machine and machine.memory_bytes else None
+    cpus = seats * limits.cpus / machine.cpus if machine and machine.cpus else None
+    bare = Cost(
+        currency=prices.currency,
+        priced=prices.known,
+        per_hour=per_hour,
+        so_far=so_far,
+        at_end=at_end,
+        forgotten_day=per_hour * 24,
+        idle_per_hour=max(0, seats - claimed) * seat_hour,
+        memory_share=memory,
+        cpu_share=cpus,
+        sentence="",
+    )
+    return replace(bare, sentence=_sentence(bare, seats, limits, machine))
+
+
+def _hours(span: timedelta) -> float:
+    return max(0.0, span.total_seconds() / 3600)
+
+
+def money(amount: float, currency: str) -> str:
+    """`12.40 EUR`; more digits where an amount is small."""
+    digits = 2 if amount >= 0.1 or amount == 0 else 4
+    return f"{amount:.{digits}f} {currency}"
+
+
+def _sentence(found: Cost, seats: int, limits: Limits, machine: EngineFacts | None) -> str:
+    parts = []
+    if found.priced:
+        parts.append(f"{money(found.per_hour, found.currency)} an hour, {money(found.so_far, found.currency)} so far")
+        if found.at_end is not None:
+            parts[-1] += f", {money(found.at_end, found.currency)} at the end"
+        parts.append(f"forgotten, it costs {money(found.forgotten_day, found.currency)} a day")
+        if found.idle_per_hour:
+            parts.append(f"{money(found.idle_per_hour, found.currency)} an hour is for seats nobody has taken")
+    if machine is not None and found.memory_share is not None:
+        most = format_size(seats * limits.memory_bytes)
+        parts.append(
+            f"the seats may take {most}, {found.memory_share:.0%} of the memory of {format_size(machine.memory_bytes)}"
+        )
+    if not parts:
+        parts.append("no prices are set: price_cpu_hour, price_gb_hour and price_image_gb_month are settings")
+    text = ". ".join(part[0].upper() + part[1:] for part in parts)
+    return f"{text}."

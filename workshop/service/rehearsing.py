@@ -1,0 +1,279 @@
+"""Run a workshop's notebooks in seats under its real limits, and say what a seat needs. Nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from time import monotonic
+
+from workshop.core.fit import fit
+from workshop.core.launch import seat_command
+from workshop.core.provision import provision, starts_at_once
+from workshop.errors import RuntimeUnreachable, SeatFailed, UsageError, WorkshopError
+from workshop.images.rehearsal import (
+    NotebookOutcome,
+    chosen_notebooks,
+    proposed_memory,
+    read_outcome,
+    rehearsal_command,
+)
+from workshop.model.classroom import Classroom, Door, new_key, new_uid
+from workshop.model.definition import RehearsePart
+from workshop.model.events import Noted, StepFinished, StepStarted
+from workshop.model.image import Image
+from workshop.model.names import slug
+from workshop.model.seat import Limits, SeatState, seat_name
+from workshop.model.snapshot import EngineFacts
+from workshop.ports.build import Report
+from workshop.ports.runtime import Runtime
+from workshop.service import building, finding, peaks
+from workshop.service.doors import is_locked
+from workshop.service.opening import alone
+from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
+from workshop.service.wiring import Wiring
+
+PREFIX = "rehearsal-"
+LONGEST = timedelta(hours=12)
+"""A rehearsal that is killed is past its end after this, and `cleanup` takes it."""
+ANOTHERS = timedelta(hours=3)
+"""A rehearsal of another machine is taken for dead after this."""
+CALL_SPARE = 60.0
+"""Seconds that the call may take longer than the notebook: a kernel has to start."""
+WATCH_EVERY = 0.5
+
+
+async def rehearse(
+    wiring: Wiring,
+    file: str,
+    *,
+    seats: int,
+    runtime: str,
+    machine_memory: int | None,
+    report: Report,
+) -> RehearsalReport:
+    """
+    Raises:
+        UsageError: there are no notebooks to be run.
+        SeatFailed: no seat came up.
+    """
+    if not 1 <= seats <= 200:
+        raise UsageError(f"{seats} seats cannot rehearse at once.", hint="Ask for 1 to 200.")
+    workshop = await finding.load(wiring, file)
+    name = await building.choose_runtime(wiring, workshop, runtime)
+    image = await building.build_workshop(wiring, workshop, name, report=report)
+    request = await building.prepare(wiring, workshop, report=report)
+    notebooks = chosen_notebooks(request.detected.notebooks, workshop.definition.rehearse)
+    if not notebooks:
+        raise UsageError(
+            "There are no notebooks to rehearse.", hint="`rehearse.notebooks` and `rehearse.skip` choose among them."
+        )
+    engine = wiring.runtime(name)
+    facts = await engine.facts()
+    classroom = _classroom(wiring, workshop, image, name, seats)
+    async with alone(wiring, classroom.name):
+        try:
+            return await _rehearse(
+                wiring, engine, facts, classroom, workshop, image, notebooks,
+                machine_memory=machine_memory, report=report,
+            )  # fmt: skip
+        finally:
+            await asyncio.shield(asyncio.ensure_future(_remove(engine, classroom, report)))
+            _lock(wiring, classroom.name).unlink(missing_ok=True)
+
+
+def _lock(wiring: Wiring, name: str) -> Path:
+    return wiring.state_dir / "locks" / name
+
+
+def is_rehearsal(name: str) -> bool:
+    return name.startswith(PREFIX)
+
+
+def is_under_way(wiring: Wiring, name: str) -> bool:
+    """Whether a rehearsal of this machine holds the classroom; one that was killed does not."""
+    return is_rehearsal(name) and is_locked(_lock(wiring, name))
+
+
+def is_left_over(wiring: Wiring, name: str, created: datetime | None) -> bool:
+    """Whether a rehearsal was killed: one of this machine that nobody holds, or an old one of another machine."""
+    if not is_rehearsal(name) or is_under_way(wiring, name):
+        return False
+    ours = _lock(wiring, name).exists()
+    return ours or created is None or wiring.clock() - created > ANOTHERS
+
+
+async def _remove(engine: Runtime, classroom: Classroom, report: Report) -> None:
+    """Take everything away, also after a cancellation; what stays is named, and `cleanup` knows it by its labels."""
+    try:
+        removal = await engine.close(classroom)
+    except RuntimeUnreachable as error:
+        report(Noted(f"{classroom.name} could not be removed: {error.message} `workshop cleanup` does it.", "error"))
+        return
+    for left in removal.left:
+        report(Noted(f"{left.kind} {left.name} is left: {left.reason}. `workshop cleanup` removes it.", "error"))
+
+
+def _classroom(wiring: Wiring, workshop: Workshop, image: Image, runtime: str, seats: int) -> Classroom:
+    definition, now = workshop.definition, wiring.clock()
+    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet}
+    return Classroom(
+        name=f"{PREFIX}{slug(workshop.slug)[:22].strip('-')}-{secrets.token_hex(3)}",
+        uid=new_uid(),
+        key=new_key(),
+        workshop=definition.title,
+        runtime=runtime,
+        image=image.digest,
+        commit=image.commit,
+        seats=seats,
+        door=Door("127.0.0.1", 0),
+        created=now,
+        ends=now + LONGEST,
+        ui=definition.ui,
+        limits=Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids),
+        repository=workshop.repository,
+        definition=building.definition_json(workshop),
+        options=tuple(sorted((key, value) for key, value in options.items() if value)),
+    )
+
+
+async def _rehearse(
+    wiring: Wiring,
+    engine: Runtime,
+    facts: EngineFacts,
+    classroom: Classroom,
+    workshop: Workshop,
+    image: Image,
+    notebooks: Sequence[str],
+    *,
+    machine_memory: int | None,
+    report: Report,
+) -> RehearsalReport:
+    began = monotonic()
+    classroom = await engine.open(classroom)
+    commands = {number: seat_command(classroom, number) for number in range(1, classroom.seats + 1)}
+    report(StepStarted("seats", f"Starting {classroom.seats} seats for the rehearsal", total=classroom.seats))
+    outcomes = await provision(engine, classroom, commands, at_once=starts_at_once(facts.cpus), report=report)
+    ready = [outcome.number for outcome in outcomes if outcome.error is None]
+    if not ready:
+        error = next(outcome.error for outcome in outcomes if outcome.error is not None)
+        raise SeatFailed(error.message, hint=error.hint, details=error.details)
+    failed = tuple(
+        f"seat {seat_name(outcome.number)}: {outcome.error.message}"
+        for outcome in outcomes
+        if outcome.error is not None
+    )
+    report(StepFinished("seats", f"{len(ready)} of {classroom.seats} seats ready", monotonic() - began))
+    watch = _Watch(engine, classroom)
+    watching = asyncio.create_task(watch.run())
+    try:
+        ran = await asyncio.gather(
+            *(_run_all(engine, classroom, n, notebooks, workshop.definition.rehearse, report) for n in ready)
+        )
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+    outcomes_of = [[seat[index] for seat in ran] for index in range(len(notebooks))]
+    results = tuple(_together(found) for found in outcomes_of)
+    peak = max((outcome.peak_memory_bytes for seat in ran for outcome in seat), default=0)
+    peak = max(peak, watch.memory)
+    if peak and all(result.ok for result in results):
+        peaks.remember(wiring, image.digest, peak)
+    machine = EngineFacts("", "", facts.cpus, machine_memory) if machine_memory else facts
+    wanted = workshop.definition.seats + workshop.definition.spare_seats
+    return RehearsalReport(
+        workshop=classroom.workshop,
+        runtime=classroom.runtime,
+        seats=len(ready),
+        notebooks=results,
+        peak_memory_bytes=peak,
+        disk_bytes=watch.disk,
+        memory_limit=classroom.limits.memory_bytes,
+        proposed_memory=proposed_memory(peak) if peak else 0,
+        fits=fit(machine, classroom.limits, wanted, peak_bytes=peak or None),
+        seconds=monotonic() - began,
+        failed_seats=failed,
+    )
+
+
+async def _run_all(
+    engine: Runtime,
+    classroom: Classroom,
+    number: int,
+    notebooks: Sequence[str],
+    part: RehearsePart,
+    report: Report,
+) -> list[NotebookOutcome]:
+    """Every notebook in one seat, one after the other, as a participant would."""
+    found = []
+    for notebook in notebooks:
+        report(Noted(f"seat {seat_name(number)}: {notebook}"))
+        found.append(await _run(engine, classroom, number, notebook, part))
+        outcome = found[-1]
+        word = f"ok, {outcome.seconds:.1f} s" if outcome.ok else outcome.reason
+        report(Noted(f"seat {seat_name(number)}: {notebook}: {word}", level="info" if outcome.ok else "error"))
+    return found
+
+
+async def _run(
+    engine: Runtime, classroom: Classroom, number: int, notebook: str, part: RehearsePart
+) -> NotebookOutcome:
+    seconds = part.timeout.total_seconds()
+    argv = rehearsal_command(notebook, seconds=seconds, allow_errors=part.allow_errors)
+    try:
+        result = await engine.run(classroom, number, argv, timeout=seconds + CALL_SPARE)
+    except TimeoutError:
+        return NotebookOutcome(notebook, ok=False, reason=f"it did not end within {seconds:.0f} s")
+    except RuntimeUnreachable:
+        raise
+    except WorkshopError as error:
+        reason = await _why(engine, classroom, number) or error.message
+        return NotebookOutcome(notebook, ok=False, reason=reason)
+    output = result.stdout.decode("utf-8", "replace")
+    errors = result.stderr.decode("utf-8", "replace")
+    return read_outcome(notebook, output, exit_code=result.exit_code, errors=errors)
+
+
+async def _why(engine: Runtime, classroom: Classroom, number: int) -> str:
+    """Why a seat in which a notebook ran is not there any more."""
+    for record in await engine.seats(classroom):
+        if record.number == number and record.state not in (SeatState.STARTING, SeatState.READY):
+            return record.detail or f"the seat is {record.state.value}"
+    return ""
+
+
+def _together(found: Sequence[NotebookOutcome]) -> RehearsedNotebook:
+    """One notebook over all seats: it is well when it was in each; the longest time and the highest peak count."""
+    bad = next((outcome for outcome in found if not outcome.ok), None)
+    failing = bad.failing if bad else None
+    return RehearsedNotebook(
+        notebook=found[0].notebook,
+        ok=bad is None,
+        seconds=max(outcome.seconds for outcome in found),
+        peak_memory_bytes=max(outcome.peak_memory_bytes for outcome in found),
+        cells=max(len(outcome.cells) for outcome in found),
+        failed_in=sum(not outcome.ok for outcome in found),
+        reason=bad.reason if bad else "",
+        failing_cell=failing.cell if failing else None,
+        failing_line=failing.line if failing else "",
+        traceback=failing.traceback if failing else "",
+    )
+
+
+class _Watch:
+    """The highest memory and disk of any seat while notebooks run, for runtimes whose seats cannot tell."""
+
+    def __init__(self, engine: Runtime, classroom: Classroom) -> None:
+        self._engine = engine
+        self._classroom = classroom
+        self.memory = 0
+        self.disk = 0
+
+    async def run(self) -> None:
+        while True:
+            for usage in (await self._engine.usage(self._classroom)).values():
+                self.memory = max(self.memory, usage.memory_bytes or 0)
+                self.disk = max(self.disk, usage.disk_bytes or 0)
+            await asyncio.sleep(WATCH_EVERY)
