@@ -178,7 +178,13 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("cache")
 
 
-@pytest.fixture(params=["process", pytest.param("docker", marks=pytest.mark.docker)])
+_DOCKER = pytest.param("docker", marks=pytest.mark.docker)
+on_docker = pytest.mark.parametrize("runtime", [_DOCKER])
+on_processes = pytest.mark.parametrize("runtime", ["process"])
+"""For what is the same on every runtime: once is enough, and where no engine is needed."""
+
+
+@pytest.fixture(params=["process", _DOCKER])
 def runtime(request: pytest.FixtureRequest) -> str:
     """Each runtime that seats can have on one machine."""
     name: str = request.param

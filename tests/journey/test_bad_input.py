@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.journey.conftest import Program, commit, make_repository
+from tests.journey.conftest import Program, commit, make_repository, on_docker, on_processes
 from tests.journey.engine import Engine
 
 FIVE_MISTAKES = """\
@@ -114,6 +114,7 @@ class TestWithoutAnEngine:
         assert program("status", unique_name)["seats"][0]["state"] == "ready"
 
 
+@on_docker
 def test_a_requirement_that_does_not_exist_shows_the_lines_that_matter_and_keeps_the_last_good_image(
     program: Program, repository: Path
 ) -> None:
@@ -127,6 +128,7 @@ def test_a_requirement_that_does_not_exist_shows_the_lines_that_matter_and_keeps
     assert good["digest"] in {image["digest"] for image in program("images")["images"]}
 
 
+@on_processes
 def test_a_port_that_is_taken_is_named_and_no_class_is_left(
     program: Program, repository: Path, unique_name: str, engine: Engine
 ) -> None:
@@ -141,6 +143,7 @@ def test_a_port_that_is_taken_is_named_and_no_class_is_left(
     assert unique_name not in {room["classroom"] for room in program("list")["classrooms"]}
 
 
+@on_processes
 def test_more_seats_than_fit_are_refused_with_the_number_that_does(
     program: Program, repository: Path, unique_name: str, engine: Engine
 ) -> None:
@@ -150,6 +153,7 @@ def test_more_seats_than_fit_are_refused_with_the_number_that_does(
     assert engine.everything(unique_name) == []
 
 
+@on_processes
 def test_a_name_in_use_by_another_workshop_is_refused_and_the_class_goes_on(
     program: Program, repository: Path, unique_name: str, tmp_path: Path, runtime: str, built_images: str
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.journey.conftest import Program
+from tests.journey.conftest import Program, on_docker
 from tests.support.qr_reader import read_qr_file
 from workshop.config.paths import paths
 from workshop.service import Service
@@ -60,8 +60,7 @@ async def run_first_cell(page: Page, notebook: str) -> str:
     return await output.inner_text()
 
 
-@pytest.mark.docker
-@pytest.mark.parametrize("runtime", ["docker"])
+@on_docker
 async def test_a_student_follows_the_code_on_the_screen_and_runs_a_cell(
     program: Program, repository: Path, unique_name: str, browser: Browser, tmp_path: Path
 ) -> None:

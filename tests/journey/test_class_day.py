@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.journey.conftest import SEATS, Program, commit, wait_until
+from tests.journey.conftest import SEATS, Program, commit, on_docker, on_processes, wait_until
 from tests.journey.engine import Engine
 from workshop.service.student import Student
 
@@ -107,6 +107,7 @@ async def test_status_tells_never_opened_running_and_idle_apart(
     assert activity(program, unique_name, "02") == "never opened"
 
 
+@on_processes
 def test_links_say_the_same_in_every_form(program: Program, repository: Path, unique_name: str, tmp_path: Path) -> None:
     opened = program.up(repository, unique_name)
     wanted = {seat["seat"]: seat["link"] for seat in opened["seats"]}
@@ -125,6 +126,7 @@ def test_links_say_the_same_in_every_form(program: Program, repository: Path, un
     assert len(list((tmp_path / "qr").iterdir())) >= SEATS
 
 
+@on_docker
 def test_more_seats_keep_the_links_of_those_there_are(program: Program, repository: Path, unique_name: str) -> None:
     first = program.up(repository, unique_name, seats=1)
     more = program("add", unique_name, "1")
@@ -133,6 +135,7 @@ def test_more_seats_keep_the_links_of_those_there_are(program: Program, reposito
     assert {seat["state"] for seat in more["seats"]} == {"ready"}
 
 
+@on_docker
 async def test_a_restarted_seat_keeps_link_and_files_and_a_reset_one_keeps_its_link(
     program: Program, repository: Path, unique_name: str
 ) -> None:
@@ -153,6 +156,7 @@ async def test_a_restarted_seat_keeps_link_and_files_and_a_reset_one_keeps_its_l
     assert program("status", unique_name)["seats"][0]["link"] == link
 
 
+@on_processes
 def test_a_class_can_be_made_longer(program: Program, repository: Path, unique_name: str) -> None:
     from datetime import datetime, timedelta
 
@@ -162,6 +166,7 @@ def test_a_class_can_be_made_longer(program: Program, repository: Path, unique_n
     assert program("status", unique_name)["ends"] == longer["ends"]
 
 
+@on_docker
 def test_a_commit_that_touches_only_a_notebook_reuses_what_is_installed(program: Program, repository: Path) -> None:
     first = program("build", repository)
     (repository / "lesson.ipynb").write_text((repository / "lesson.ipynb").read_text().replace("hello", "hallo"))
@@ -172,6 +177,7 @@ def test_a_commit_that_touches_only_a_notebook_reuses_what_is_installed(program:
     assert second["digest"] != first["digest"]
 
 
+@on_processes
 def test_changes_that_are_not_committed_are_said_and_not_built(program: Program, repository: Path) -> None:
     first = program("build", repository)
     (repository / "lesson.ipynb").write_text("not even a notebook")
@@ -180,6 +186,7 @@ def test_changes_that_are_not_committed_are_said_and_not_built(program: Program,
     assert program("build", repository)["digest"] == first["digest"]
 
 
+@on_processes
 def test_a_dry_run_says_what_would_be_made_and_makes_nothing(
     program: Program, repository: Path, unique_name: str, engine: Engine
 ) -> None:
