@@ -8,7 +8,6 @@ from textual.widgets import Input
 from tests.tui.world import World, notices, press, screen_text, shows, type_text, until
 from workshop.runtimes.fake import FakeScript
 from workshop.tui.screens.classroom import ClassScreen
-from workshop.tui.screens.job import JobScreen
 from workshop.tui.screens.plan import PlanScreen
 from workshop.tui.screens.teardown import TeardownScreen
 
@@ -46,7 +45,6 @@ async def test_a_class_day_from_the_link_to_zero_left(world: World, size: tuple[
         await shows(pilot, "4 to make")
         assert not world.engine.rooms, "a plan makes nothing"
         await press(pilot, "enter")
-        await until(pilot, lambda: isinstance(app.screen, JobScreen))
         await until(pilot, lambda: isinstance(app.screen, ClassScreen))
         await shows(pilot, "4 of 4 ready")
         first = world.classroom("python-basics")

@@ -150,9 +150,8 @@ async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str = "")
 
 def screen_text(app: Any) -> str:
     """What stands on the screen now, line by line."""
-    width, height = app.size
     lines = app.screen._compositor.render_strips()
-    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in lines[:height])
+    return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in lines[: app.size.height])
 
 
 async def shows(pilot: Pilot[Any], text: str) -> None:

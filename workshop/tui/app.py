@@ -133,7 +133,7 @@ class WorkshopApp(Performer, App[int]):
         self.set_interval(THEMES_EVERY, self._look_at_themes)
 
     def _tick(self) -> None:
-        if isinstance(self.screen, News) and self.screen.is_mounted:
+        if isinstance(self.screen, News) and self.screen.composed:
             self.screen.tick()
 
     def do_app_quit(self) -> None:
@@ -272,17 +272,16 @@ class WorkshopApp(Performer, App[int]):
         try:
             with self.batch_update(), self.suspend():
                 print(f"\n{announcement}", flush=True)
-                try:
-                    process = await asyncio.create_subprocess_exec(*command)
-                except OSError as error:
-                    raise WorkshopError(
-                        f"{command[0]} cannot be run: {error.strerror}.", hint="`workshop doctor` says what is missing."
-                    ) from error
-                return await process.wait()
+                outcome = await _run_program(command)
         except SuspendNotSupported as error:
             raise WorkshopError("This terminal cannot be lent to another program.") from error
         finally:
             signal.signal(signal.SIGINT, before)
+        if isinstance(outcome, OSError):
+            raise WorkshopError(
+                f"{command[0]} cannot be run: {outcome.strerror}.", hint="`workshop doctor` says what is missing."
+            )
+        return outcome
 
     # Long work
 
@@ -381,7 +380,7 @@ class WorkshopApp(Performer, App[int]):
             screen.rooms_changed()
 
     def _news(self) -> list[News]:
-        return [screen for screen in self.screen_stack if isinstance(screen, News) and screen.is_mounted]
+        return [screen for screen in self.screen_stack if isinstance(screen, News) and screen.composed]
 
     # Themes
 
@@ -421,6 +420,15 @@ class WorkshopApp(Performer, App[int]):
     @property
     def without_colour(self) -> bool:
         return colours_off(self.environment)
+
+
+async def _run_program(command: Sequence[str]) -> int | OSError:
+    """Run a program to its end; its exit code, or why it could not be run. Never raises: the screen must come back."""
+    try:
+        process = await asyncio.create_subprocess_exec(*command)
+    except OSError as error:
+        return error
+    return await process.wait()
 
 
 def _for_the_program(_number: int, _frame: FrameType | None) -> None:

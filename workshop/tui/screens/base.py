@@ -32,6 +32,12 @@ class TooSmall(Widget):
 class News(Performer):
     """What the app tells screens; each takes what concerns it. Covered screens paint when they are seen again."""
 
+    composed = False
+    """Whether its widgets are there; before that it is told nothing."""
+
+    def on_mount(self) -> None:
+        self.composed = True
+
     def room_changed(self, snapshot: Snapshot) -> None:
         """A watched classroom looks different."""
 
@@ -98,7 +104,7 @@ class BaseScreen(News, Screen[R]):
         self.dismiss()
 
     def on_screen_resume(self) -> None:
-        if self.is_mounted:
+        if self.composed:
             self.query_one(TopBar).look_again()
             self.query_one(KeyBar).refresh()
             self.seen_again()

@@ -157,7 +157,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         return self._gone
 
     def _show(self) -> None:
-        if not self.is_mounted or self.room not in self.workshop.rooms:
+        if self.room not in self.workshop.rooms:
             return
         snapshot, now = self.snapshot, self.workshop.now()
         empty = self.query_one("#no-seats", Text)

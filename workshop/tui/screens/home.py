@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
@@ -22,6 +21,7 @@ from workshop.present.words import Tone
 from workshop.service import WorkshopEntry
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import Job
+from workshop.tui.moments import ago
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import begin_build
 from workshop.tui.widgets.bars import Parts
@@ -142,7 +142,7 @@ class HomeScreen(BaseScreen[None]):
         self._entries = {entry.file: entry for entry in self.workshop.service.workshops()}
         rows = []
         for file, entry in self._entries.items():
-            used = _ago(now - entry.last_used) if entry.last_used else "sample" if entry.sample else ""
+            used = ago(now - entry.last_used) if entry.last_used else "sample" if entry.sample else ""
             rows.append(
                 (
                     file,
@@ -301,10 +301,6 @@ class LinkLine(Vertical):
     def compose(self) -> Iterator[Widget]:
         yield Text("❯ ", classes="prompt")
         yield Input(placeholder="Paste a link to a repository, or a path, then ↵", compact=True, id="link")
-
-
-def _ago(span: timedelta) -> str:
-    return f"{span.days} days ago" if span.days >= 2 else f"{format_span(span)} ago"
 
 
 def _short(file: str) -> str:

@@ -9,13 +9,14 @@ from textual.content import Content
 from textual.widget import Widget
 
 from workshop.actions import Scope
-from workshop.model.amounts import format_size, format_span
+from workshop.model.amounts import format_size
 from workshop.model.image import Image
 from workshop.present.columns import Cell, Column
 from workshop.present.rows import counted
 from workshop.present.words import Tone
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import Job, JobKind, Report
+from workshop.tui.moments import ago
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.widgets.row_table import RowTable
@@ -23,10 +24,10 @@ from workshop.tui.widgets.text import Text
 
 KEEP = 2
 COLUMNS = (
-    Column("image", "Image", 34, grow=True),
+    Column("image", "Image", 40, grow=True),
     Column("size", "Size", 9, right=True),
-    Column("created", "Built", 14, priority=1),
-    Column("used", "Last used", 14, priority=2),
+    Column("created", "Built", 12, priority=1),
+    Column("used", "Last used", 12, priority=2),
     Column("runtime", "Runtime", 10, priority=3),
 )
 
@@ -69,8 +70,8 @@ class ImagesScreen(BaseScreen[None]):
 
     def _cells(self, image: Image) -> tuple[Cell, ...]:
         now = self.workshop.now()
-        created = f"{format_span(now - image.created)} ago" if image.created else ""
-        used = f"{format_span(now - image.last_used)} ago" if image.last_used else "never"
+        created = ago(now - image.created) if image.created else ""
+        used = ago(now - image.last_used) if image.last_used else "never"
         return (
             Cell(image.reference),
             Cell(format_size(image.size_bytes) if image.size_bytes else ""),

@@ -169,7 +169,8 @@ class SeatActs(News):
             self._begin("Label", numbers, lambda n, report: self._act("label", n, report, text=text.strip()))
 
     def do_seat_shell(self) -> None:
-        self.work("Opening a shell", self._shell)
+        # the app's worker: a screen that closes must not take the terminal from the shell
+        self.workshop.start_worker(self.app, "Opening a shell", self._shell)
 
     async def _shell(self) -> None:
         number = self.selected
