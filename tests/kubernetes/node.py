@@ -87,6 +87,9 @@ class Node:
                 for other in list(self._server.objects.values()):
                     if other.get("kind") == "StatefulSet" and name.startswith(other["metadata"]["name"] + "-"):
                         self._server.loop.call_soon(self._reconcile_again, other)
+            elif kind == "ADDED" and self._folder is not None and "ownerReferences" in item["metadata"]:
+                if item["metadata"]["ownerReferences"][0]["kind"] == "Secret":
+                    self._helper(item)
             elif "deletionTimestamp" in item["metadata"]:
                 pod = self._pods.get(f"{item['metadata']['namespace']}/{name}")
                 if pod is not None and not pod.ending:
@@ -96,6 +99,15 @@ class Node:
                 pod = self._pods.get(f"{item['metadata']['namespace']}/{name}")
                 if pod is not None:
                     pod.resized(item)
+
+    def _helper(self, item: Json) -> None:
+        """A pod that belongs to no set: it only waits to be asked things."""
+        assert self._folder is not None
+        metadata = item["metadata"]
+        files = {"launch": "exec sleep 900\n", metadata["name"]: ""}
+        pod = Pod(self._server, item, self._folder / metadata["uid"], files, self._home)
+        self._pods[f"{metadata['namespace']}/{metadata['name']}"] = pod
+        self._spawn(pod.run())
 
     def _spawn(self, work: Any) -> None:
         task = self._server.loop.create_task(work)
@@ -313,7 +325,7 @@ class Pod:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._process.wait(), 3)
+                await asyncio.wait_for(self._process.wait(), 1)
         self.kill()
         self.running = False
         self._server.remove("pods", self._namespace, self._name)
@@ -329,7 +341,7 @@ class Pod:
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-                env=self._environment(), cwd=self._folder / "home",
+                env=self._environment(), cwd=self._folder / "home", start_new_session=True,
             )  # fmt: skip
         except OSError as error:
             await socket.send_bytes(b"\x03" + failure(126, str(error)))
@@ -353,6 +365,10 @@ class Pod:
                     with contextlib.suppress(ConnectionError):
                         process.stdin.write(message.data[1:])  # type: ignore[union-attr]
                         await process.stdin.drain()  # type: ignore[union-attr]
+
+            # who asked has gone: a command that nobody listens to ends here
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
         feeding = asyncio.create_task(feed())
         if "stdin" not in request.query:
