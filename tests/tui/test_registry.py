@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import runpy
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,3 +115,9 @@ def test_an_unknown_id_in_the_keymap_is_an_error(tmp_path: Any) -> None:
     with pytest.raises(SettingError, match="problem") as caught:
         load_keymap(file, ACTIONS, together=TOGETHER)
     assert "seat.restart" in " ".join(caught.value.details)
+
+
+def test_the_page_of_keys_is_the_one_that_the_program_makes() -> None:
+    docs = Path(__file__).resolve().parents[2] / "docs"
+    made = runpy.run_path(str(docs / "keys.py"), run_name="docs")
+    assert (docs / "keys.md").read_text("utf-8") == made["text"](), "run `python docs/keys.py`"

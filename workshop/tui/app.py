@@ -133,7 +133,7 @@ class WorkshopApp(Performer, App[int]):
         self.set_interval(THEMES_EVERY, self._look_at_themes)
 
     def _tick(self) -> None:
-        if isinstance(self.screen, News) and self.screen.composed:
+        if isinstance(self.screen, News) and self.screen.stands:
             self.screen.tick()
 
     def do_app_quit(self) -> None:
@@ -380,7 +380,7 @@ class WorkshopApp(Performer, App[int]):
             screen.rooms_changed()
 
     def _news(self) -> list[News]:
-        return [screen for screen in self.screen_stack if isinstance(screen, News) and screen.composed]
+        return [screen for screen in self.screen_stack if isinstance(screen, News) and screen.stands]
 
     # Themes
 

@@ -32,11 +32,15 @@ class TooSmall(Widget):
 class News(Performer):
     """What the app tells screens; each takes what concerns it. Covered screens paint when they are seen again."""
 
-    composed = False
-    """Whether its widgets are there; before that it is told nothing."""
+    _composed = False
 
     def on_mount(self) -> None:
-        self.composed = True
+        self._composed = True
+
+    @property
+    def stands(self) -> bool:
+        """Whether its widgets are there: not yet before it is composed, no longer once it is taken down."""
+        return self._composed and self.is_attached and bool(self.children)
 
     def room_changed(self, snapshot: Snapshot) -> None:
         """A watched classroom looks different."""
@@ -104,7 +108,7 @@ class BaseScreen(News, Screen[R]):
         self.dismiss()
 
     def on_screen_resume(self) -> None:
-        if self.composed:
+        if self.stands:
             self.query_one(TopBar).look_again()
             self.query_one(KeyBar).refresh()
             self.seen_again()
