@@ -7,6 +7,7 @@ import io
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -271,3 +272,43 @@ async def day(
         await doors.aclose()
         await runtime.close(classroom)
         await day.service.aclose()
+
+
+# Real Jupyter seats
+
+COURSE = {
+    "good.ipynb": ("x = 20 + 1", "print(x * 2)"),
+    "bad.ipynb": ("a = 1", "raise ValueError('on purpose')", "b = 2"),
+}
+
+
+def course(folder: Path) -> Path:
+    """A repository with notebooks that run and one that does not."""
+    folder.mkdir(parents=True)
+    for name, sources in COURSE.items():
+        cells = [
+            {"cell_type": "code", "execution_count": None, "id": f"c{n}", "metadata": {}, "outputs": [], "source": text}
+            for n, text in enumerate(sources)
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        (folder / name).write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+    (folder / "requirements.txt").write_text("")
+    (folder / "workshop.yaml").write_text("title: Course\nseats: 2\nlimits: {memory: 512 MB}\n")
+    for words in (("init", "-q"), ("add", "--all"), ("commit", "-qm", "a course")):
+        subprocess.run(("git", "-C", str(folder), *words), check=True, env=os.environ | FIXED_TIME)
+    return folder
+
+
+FIXED_TIME = {"GIT_AUTHOR_DATE": "2026-01-01T12:00:00Z", "GIT_COMMITTER_DATE": "2026-01-01T12:00:00Z"}
+"""The same content is the same commit, so the same image."""
+
+
+@pytest.fixture(scope="session")
+def course_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checkouts and environments of the course, for all tests of a run."""
+    return tmp_path_factory.mktemp("course-cache")
+
+
+@pytest.fixture
+def course_folder(tmp_path: Path) -> Path:
+    return course(tmp_path / "course")

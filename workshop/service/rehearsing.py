@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -166,11 +167,15 @@ async def _rehearse(
         if outcome.error is not None
     )
     report(StepFinished("seats", f"{len(ready)} of {classroom.seats} seats ready", monotonic() - began))
+    counted = facts.isolated  # without walls, a seat's own counters are those of the whole machine
     watch = _Watch(engine, classroom)
     watching = asyncio.create_task(watch.run())
     try:
         ran = await asyncio.gather(
-            *(_run_all(engine, classroom, n, notebooks, workshop.definition.rehearse, report) for n in ready)
+            *(
+                _run_all(engine, classroom, n, notebooks, workshop.definition.rehearse, watch, report, counted=counted)
+                for n in ready
+            )
         )
     finally:
         watching.cancel()
@@ -204,14 +209,24 @@ async def _run_all(
     number: int,
     notebooks: Sequence[str],
     part: RehearsePart,
+    watch: _Watch,
     report: Report,
+    *,
+    counted: bool,
 ) -> list[NotebookOutcome]:
-    """Every notebook in one seat, one after the other, as a participant would."""
+    """Every notebook in one seat, one after the other, as a participant would.
+
+    Args:
+        counted: what a seat says of its own peak is the seat's.
+    """
     found = []
     for notebook in notebooks:
         report(Noted(f"seat {seat_name(number)}: {notebook}"))
-        found.append(await _run(engine, classroom, number, notebook, part))
-        outcome = found[-1]
+        watch.since_now(number)
+        outcome = await _run(engine, classroom, number, notebook, part)
+        if not counted or not outcome.peak_memory_bytes:
+            outcome = replace(outcome, peak_memory_bytes=watch.highest(number))
+        found.append(outcome)
         word = f"ok, {outcome.seconds:.1f} s" if outcome.ok else outcome.reason
         report(Noted(f"seat {seat_name(number)}: {notebook}: {word}", level="info" if outcome.ok else "error"))
     return found
@@ -270,10 +285,20 @@ class _Watch:
         self._classroom = classroom
         self.memory = 0
         self.disk = 0
+        self._by_seat: dict[int, int] = {}
+
+    def since_now(self, number: int) -> None:
+        """Begin anew for one seat."""
+        self._by_seat[number] = 0
+
+    def highest(self, number: int) -> int:
+        return self._by_seat.get(number, 0)
 
     async def run(self) -> None:
         while True:
-            for usage in (await self._engine.usage(self._classroom)).values():
-                self.memory = max(self.memory, usage.memory_bytes or 0)
+            for number, usage in (await self._engine.usage(self._classroom)).items():
+                memory = usage.memory_bytes or 0
+                self._by_seat[number] = max(self._by_seat.get(number, 0), memory)
+                self.memory = max(self.memory, memory)
                 self.disk = max(self.disk, usage.disk_bytes or 0)
             await asyncio.sleep(WATCH_EVERY)

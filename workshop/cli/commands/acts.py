@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def restart_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
     """Stop and start seats; files, link and code stay. Kernels end: what is in memory is lost."""
     with session.talk() as talk, session.progress() as report:
-        return _tell(session, talk.run(talk.service.restart(name, seats, report=report)))
+        return tell_results(session, talk.run(talk.service.restart(name, seats, report=report)))
 
 
 @verb("reset")
@@ -39,7 +39,7 @@ def reset_command(session: Session, name: str, seats: tuple[int, ...], *, yes: b
     if not confirm(session, f"Reset {which} of {name}?", yes=yes, losing=losing):
         return session.nothing_done()
     with session.talk() as talk, session.progress() as report:
-        return _tell(session, talk.run(talk.service.reset(name, seats, report=report)))
+        return tell_results(session, talk.run(talk.service.reset(name, seats, report=report)))
 
 
 @verb("move")
@@ -49,7 +49,7 @@ def reset_command(session: Session, name: str, seats: tuple[int, ...], *, yes: b
 def move_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
     """New seats under the same numbers, links and codes, with the participants' own files."""
     with session.talk() as talk, session.progress() as report:
-        return _tell(session, talk.run(talk.service.move(name, seats, report=report)))
+        return tell_results(session, talk.run(talk.service.move(name, seats, report=report)))
 
 
 @verb("extend", context_settings={"ignore_unknown_options": True})
@@ -80,7 +80,7 @@ def say_command(session: Session, name: str, text: str) -> int:
     return ExitCode.DONE
 
 
-def _tell(session: Session, report: ActReport) -> int:
+def tell_results(session: Session, report: ActReport) -> int:
     """A line for each seat; partly done when some failed, failed when all did."""
     session.output.document(
         {

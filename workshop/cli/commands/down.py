@@ -45,6 +45,8 @@ def down_command(session: Session, name: str, *, collect: Path | None, discard: 
     session.output.document(down_document(result))
     if result.collected:
         session.output.text(f"collected to {result.collected}")
+    if result.report:
+        session.output.text(f"report in {result.report}, with plots in {result.report.with_suffix('.html')}")
     session.output.text(f"{name}: {removal_sentence(result.removal)} ({result.seconds:.1f} s)")
     return session.told_removal(result.removal)
 
