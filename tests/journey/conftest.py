@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -121,6 +123,15 @@ class Program:
             self.down(name)
 
 
+def free_port() -> int:
+    """A port that nobody has, out of the range that the system gives to connections: other runs choose as well."""
+    while True:
+        port = random.randrange(20000, 32000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def kill(process: subprocess.Popen[str]) -> None:
     """`kill -9`, and nothing of it is left but what it made."""
     process.send_signal(signal.SIGKILL)
@@ -196,6 +207,7 @@ def program(runtime: str, shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -
     """The program on an empty machine; what it opened is closed at the end."""
     monkeypatch.setenv("WORKSHOP_CACHE_DIR", str(shared_cache))
     monkeypatch.setenv("WORKSHOP_ADDRESS", "127.0.0.1")
+    monkeypatch.setenv("WORKSHOP_PORT", str(free_port()))
     made = Program(runtime)
     yield made
     made.close_all()

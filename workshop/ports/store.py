@@ -36,6 +36,8 @@ class RoomState:
 
     wanted: int | None = None
     """Seats wanted since the last `up` or `add`; None when the label still says it."""
+    adding: int = 0
+    """How many seats an `add` asked for that has not ended well yet: the same call again finishes it."""
     ends: datetime | None = None
     closing: bool = False
     """A teardown has begun: nobody is let in, and the next `down` finishes it."""

@@ -99,7 +99,7 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
             report(Noted(fits.sentence, level="warning"))
         classroom = rooms.current(wiring, await runtime.open(classroom))
         wiring.store.remember(classroom)
-        wiring.store.set_room_state(classroom.uid, wanted=total, closing=False)
+        wiring.store.set_room_state(classroom.uid, wanted=total, closing=False, adding=0)
         finding.used_now(wiring, wanted.workshop, wiring.clock())
         return await _fill(
             wiring, classroom, runtime, facts, total, began, adopted=wanted.found is not None, report=report
@@ -115,17 +115,21 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
     async with _alone(wiring, name):
         records = await room.runtime.seats(room.classroom)
         there = max((record.number for record in records), default=0)
-        wanted = wiring.store.room_state(room.classroom.uid).wanted or room.classroom.seats
-        if wanted - there >= count:
-            report(Noted(f"An earlier call wanted {wanted} seats and was interrupted: finishing it."))
+        state = wiring.store.room_state(room.classroom.uid)
+        wanted = state.wanted or room.classroom.seats
+        if state.adding == count:
+            report(Noted(f"An earlier call for {count} more seats did not end: finishing it."))
         else:
             wanted = max(there, wanted) + count
         fits = await _fit(wiring, facts, room.classroom, wanted)
         if fits.verdict == "does not fit":
             raise DoesNotFit(fits.sentence, hint="Add fewer seats, or end another classroom.")
-        wiring.store.set_room_state(room.classroom.uid, wanted=wanted)
+        wiring.store.set_room_state(room.classroom.uid, wanted=wanted, adding=count)
         classroom = rooms.current(wiring, room.classroom)
-        return await _fill(wiring, classroom, room.runtime, facts, wanted, began, adopted=True, report=report)
+        added = await _fill(wiring, classroom, room.runtime, facts, wanted, began, adopted=True, report=report)
+        if not added.failed:
+            wiring.store.set_room_state(room.classroom.uid, adding=0)
+        return added
 
 
 async def _fill(
