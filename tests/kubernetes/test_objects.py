@@ -66,8 +66,15 @@ def same_as_golden(name: str, manifests: list[dict[str, Any]]) -> None:
     assert text == path.read_text(), f"{name} differs; WORKSHOP_TEST_UPDATE_GOLDEN=1 writes it anew"
 
 
+def command(room: Classroom, number: int) -> SeatCommand:
+    """A command of the shape that every UI's has, and that does not change when one of them does."""
+    token, base = room.token(number), room.seat_path(number)
+    argv = ("jupyter-lab", "--ServerApp.ip={host}", "--ServerApp.port={port}", f"--ServerApp.base_url={base}")
+    return SeatCommand(argv, 8888, f"{base}api/status", token, (("JUPYTER_TOKEN", token),))
+
+
 def dry_run(room: Classroom, seats: int = 3) -> list[dict[str, Any]]:
-    commands = {number: seat_command(room, number) for number in range(1, seats + 1)}
+    commands = {number: command(room, number) for number in range(1, seats + 1)}
     return KubernetesRuntime().manifests(room, commands)
 
 

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
-from workshop.errors import RuntimeRefused, SeatFailed
+from workshop.errors import SeatFailed
 from workshop.model.classroom import Classroom
 from workshop.model.events import RuntimeEvent
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
-from workshop.model.snapshot import EngineFacts, Fit, Removal, Survivor
+from workshop.model.snapshot import EngineFacts, Fit, Removal
 from workshop.ports.build import Report
 from workshop.ports.runtime import ExecResult
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.kubernetes import files, launcher
 from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images, room_for
-from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
+from workshop.runtimes.kubernetes.client import ClusterClient, object_path
 from workshop.runtimes.kubernetes.cluster_gateway import ClusterGateway
-from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_home, run_in_pod
+from workshop.runtimes.kubernetes.exec_stream import run_in_home
 from workshop.runtimes.kubernetes.image_files import read_image
 from workshop.runtimes.kubernetes.live import Creations, LivePicture, Shared
-from workshop.runtimes.kubernetes.names import PAUSED, SEAT_KIND, STOPPED, pod_name, seat_number, selector
+from workshop.runtimes.kubernetes.names import PAUSED, STOPPED, pod_name
 from workshop.runtimes.kubernetes.objects import SeatObjects
 from workshop.runtimes.kubernetes.objects import namespace as namespace_manifest
 from workshop.runtimes.kubernetes.objects import room as room_manifest
@@ -33,21 +31,14 @@ from workshop.runtimes.kubernetes.port_forward import answers_through_cluster
 from workshop.runtimes.kubernetes.prepull import prepull
 from workshop.runtimes.kubernetes.rights import missing_rights, smallest_role
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
-from workshop.runtimes.kubernetes.roster import Roster
-from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
+from workshop.runtimes.kubernetes.seat_pods import SeatPods, of_seat, of_seats
 from workshop.runtimes.kubernetes.seat_watch import watch_seats
-from workshop.runtimes.kubernetes.teardown import Teardown, holds, remove_strays
+from workshop.runtimes.kubernetes.teardown import Teardown, remove_strays
 from workshop.runtimes.kubernetes.usage import UsageReader
 from workshop.runtimes.kubernetes.wishes import wishes_of
 from workshop.runtimes.readiness import answers
 
 Json = dict[str, Any]
-
-START_WAIT = 60.0
-RESIZE_WAIT = 20.0
-REMOVE_WAIT = 120.0
-_INSIDE = (SeatState.STARTING, SeatState.READY, SeatState.STOPPED, SeatState.PAUSED)
-"""States in which the seat's container runs."""
 
 
 class KubernetesRuntime:
@@ -63,6 +54,7 @@ class KubernetesRuntime:
     ) -> None:
         self._client = client or ClusterClient(context=context, kubeconfig=kubeconfig)
         self._rooms = Rooms(self._client, namespace=namespace)
+        self._pods = SeatPods(self._client, self._rooms)
         self._usage = UsageReader(self._client)
         self._live: dict[str, LivePicture] = {}
         self._lists: dict[str, Shared[tuple[SeatRecord, ...]]] = {}
@@ -111,7 +103,7 @@ class KubernetesRuntime:
 
     async def fit(self, classroom: Classroom) -> Fit:
         """Whether its seats fit on the nodes and in the namespace's quota: `18 of 30 seats fit: memory …`."""
-        place, wishes = self.place(classroom), wishes_of(classroom)
+        place, wishes = self._pods.place(classroom), wishes_of(classroom)
         resources = SeatObjects(classroom, place.namespace, wishes).resources()
         room = await room_for(
             self._client,
@@ -127,14 +119,14 @@ class KubernetesRuntime:
         Raises:
             RuntimeRefused: no node could; the message says which said what.
         """
-        place = self.place(classroom)
+        place = self._pods.place(classroom)
         owner = await self.record_uid(classroom)
         objects = SeatObjects(classroom, place.namespace, wishes_of(classroom), owner_uid=owner)
         return await prepull(self._client, objects, report=report, size_bytes=size_bytes)
 
     def manifests(self, classroom: Classroom, commands: Mapping[int, SeatCommand]) -> list[Json]:
         """What `open` and `create_all` would make, for `up --dry-run -o yaml`. Nothing is contacted."""
-        place, wishes = self.place(classroom), wishes_of(classroom)
+        place, wishes = self._pods.place(classroom), wishes_of(classroom)
         objects = SeatObjects(classroom, place.namespace, wishes)
         seat_files = launcher.seat_files(commands, home=wishes.home, generations={})
         values = {pod_name(classroom.name, number): text for number, text in seat_files.seats.items()}
@@ -149,7 +141,7 @@ class KubernetesRuntime:
 
     def place(self, classroom: Classroom) -> Place:
         """The namespace of a classroom, and whether it was made for it."""
-        return self._rooms.place(classroom, wishes_of(classroom).part.namespace)
+        return self._pods.place(classroom)
 
     async def facts(self) -> EngineFacts:
         return await cluster_facts(self._client)
@@ -164,22 +156,15 @@ class KubernetesRuntime:
         wishes = wishes_of(classroom)
         room, owner = await self._rooms.record(classroom, wishes.part.namespace)
         wishes = wishes_of(room)
-        objects = SeatObjects(room, self.place(room).namespace, wishes, owner_uid=owner)
+        objects = SeatObjects(room, self._pods.place(room).namespace, wishes, owner_uid=owner)
         await asyncio.gather(*(self._client.apply(manifest) for manifest in objects.shared()))
         return room
 
     async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
-        key = f"{classroom.uid}/{self.place(classroom).namespace}"
+        key = f"{classroom.uid}/{self._pods.place(classroom).namespace}"
         if key not in self._lists:
-            self._lists[key] = Shared(lambda: self._list_seats(classroom))
+            self._lists[key] = Shared(lambda: self._pods.listed(classroom))
         return await self._lists[key].get()
-
-    async def _list_seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
-        roster, pods = await asyncio.gather(self._roster(classroom).read(), self._pods(classroom))
-        return tuple(
-            record_of(number, generation, pods.get(number), where=self._where(classroom, number))
-            for number, generation in sorted(roster.items())
-        )
 
     async def create(
         self, classroom: Classroom, number: int, command: SeatCommand, *, generation: int = 1
@@ -203,28 +188,28 @@ class KubernetesRuntime:
         Raises:
             SeatFailed: the seats could not be made; the message says why.
         """
-        place = self.place(classroom)
+        place = self._pods.place(classroom)
         record = await self._rooms.find_record(classroom, place.namespace)
         if record is None:
             raise SeatFailed(
                 f"The classroom {classroom.name} is not in namespace {place.namespace} any more.",
                 hint=f"`workshop up` makes it again; `workshop down {classroom.name}` removes what is left.",
             )
-        with _of_seats(commands):
-            before = await self._pods(classroom) if generation > 1 else {}
-            added = await self._roster(classroom).add(commands, record["metadata"]["uid"], generation=generation)
+        with of_seats(commands):
+            before = await self._pods.pods(classroom) if generation > 1 else {}
+            added = await self._pods.roster(classroom).add(commands, record["metadata"]["uid"], generation=generation)
             if added.renewed:
-                before = before or await self._pods(classroom)
-                await self._remove_pods(classroom, {n: before[n] for n in added.renewed if n in before})
+                before = before or await self._pods.pods(classroom)
+                await self._pods.remove(classroom, {n: before[n] for n in added.renewed if n in before})
         records = {entry.number: entry for entry in await self.seats(classroom)}
         for number in set(commands) - added.new:
             if number in records and records[number].state is SeatState.STOPPED:
-                await self._tell(classroom, number, "start", {STOPPED: None})
-                records[number] = await self._record(classroom, number)
+                await self._pods.tell(classroom, number, "start", {STOPPED: None})
+                records[number] = await self._pods.record(classroom, number)
         return {number: records[number] for number in commands if number in records}
 
     async def probe(self, classroom: Classroom, record: SeatRecord, command: SeatCommand) -> bool:
-        place = self._pod(classroom, record.number)
+        place = self._pods.pod(classroom, record.number)
         key = f"{classroom.uid}/{place.namespace}"
         live = self._live.setdefault(key, LivePicture(self._client, classroom, place.namespace))
         now = await live.record(record.number)
@@ -235,44 +220,44 @@ class KubernetesRuntime:
         return await answers_through_cluster(self._client, place, command.port, command.ready_path, command.token)
 
     async def restart(self, classroom: Classroom, number: int) -> SeatRecord:
-        record = await self._running(classroom, number)
+        record = await self._pods.running(classroom, number)
         if record.state is SeatState.PAUSED:
             await self.pause(classroom, number, paused=False)
-        await self._tell(classroom, number, "restart", {STOPPED: None})
-        return await self._record(classroom, number)
+        await self._pods.tell(classroom, number, "restart", {STOPPED: None})
+        return await self._pods.record(classroom, number)
 
     async def stop(self, classroom: Classroom, number: int) -> None:
-        record = await self._running(classroom, number)
+        record = await self._pods.running(classroom, number)
         if record.state is SeatState.STOPPED:
             return
         if record.state is SeatState.PAUSED:
             await self.pause(classroom, number, paused=False)
-        await self._tell(classroom, number, "stop", {STOPPED: "yes"})
+        await self._pods.tell(classroom, number, "stop", {STOPPED: "yes"})
 
     async def pause(self, classroom: Classroom, number: int, *, paused: bool) -> None:
-        await self._running(classroom, number)
-        await self._tell(classroom, number, "pause" if paused else "resume", {PAUSED: "yes" if paused else None})
+        await self._pods.running(classroom, number)
+        await self._pods.tell(classroom, number, "pause" if paused else "resume", {PAUSED: "yes" if paused else None})
 
     async def remove_seats(self, classroom: Classroom, numbers: Collection[int]) -> Removal:
-        before = await self._pods(classroom)
-        gone = await self._roster(classroom).remove(numbers)
-        left = await self._remove_pods(classroom, {number: before[number] for number in gone if number in before})
+        before = await self._pods.pods(classroom)
+        gone = await self._pods.roster(classroom).remove(numbers)
+        left = await self._pods.remove(classroom, {number: before[number] for number in gone if number in before})
         return Removal({"seats": len(gone) - len(left)} if len(gone) > len(left) else {}, tuple(left))
 
     async def close(self, classroom: Classroom) -> Removal:
-        return await Teardown(self._client, classroom.uid, classroom.name, self.place(classroom)).run()
+        return await Teardown(self._client, classroom.uid, classroom.name, self._pods.place(classroom)).run()
 
     async def remove_strays(self, known: Collection[str]) -> Removal:
         return await remove_strays(self._client, known)
 
     async def record_uid(self, classroom: Classroom) -> str:
         """The uid of the classroom's record, which owns everything else of it; empty when it is gone."""
-        record = await self._rooms.find_record(classroom, self.place(classroom).namespace)
+        record = await self._rooms.find_record(classroom, self._pods.place(classroom).namespace)
         return str(record["metadata"]["uid"]) if record else ""
 
     async def end_from_inside(self, classroom: Classroom) -> None:
         """Begin the removal of everything and leave the rest to the cluster: for a program that is part of it."""
-        place = self.place(classroom)
+        place = self._pods.place(classroom)
         record = await self._rooms.find_record(classroom, place.namespace)
         if place.own:
             await self._client.delete(f"/api/v1/namespaces/{place.namespace}")
@@ -281,93 +266,40 @@ class KubernetesRuntime:
 
     async def objects(self, classroom: Classroom) -> tuple[tuple[str, str], ...]:
         """Kind and name of everything that `close` would remove."""
-        return tuple(await Teardown(self._client, classroom.uid, classroom.name, self.place(classroom)).objects())
+        return tuple(await Teardown(self._client, classroom.uid, classroom.name, self._pods.place(classroom)).objects())
 
     def watch(self, classroom: Classroom) -> AsyncIterator[RuntimeEvent]:
-        return watch_seats(self._client, classroom, self.place(classroom).namespace)
+        return watch_seats(self._client, classroom, self._pods.place(classroom).namespace)
 
     async def usage(self, classroom: Classroom) -> Mapping[int, Usage]:
-        return await self._usage.read(classroom, self.place(classroom).namespace)
+        return await self._usage.read(classroom, self._pods.place(classroom).namespace)
 
     async def logs(self, classroom: Classroom, number: int, *, tail: int = 200) -> str:
-        place = self._pod(classroom, number)
-        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}/log"
-        params = {"container": place.container, "tailLines": str(tail)}
-        with _of_seat(number):
-            now = await self._log(path, params)
-            if now.strip():
-                return now
-            return await self._log(path, params | {"previous": "true"}) or now
+        return await self._pods.logs(classroom, number, tail=tail)
 
-    async def _log(self, path: str, params: dict[str, str]) -> str:
-        try:
-            answer = await self._client.request("GET", path, params=params)
-        except ApiRefused as error:
-            if error.status == 400:  # the container has not started yet, or has no earlier run
-                return ""
-            raise
-        return str(answer.get("text", ""))
+    async def set_memory(self, classroom: Classroom, number: int, memory_bytes: int) -> None:
+        await self._pods.set_memory(classroom, number, memory_bytes)
 
     async def run(self, classroom: Classroom, number: int, argv: tuple[str, ...], *, timeout: float = 60) -> ExecResult:
-        record = await self._running(classroom, number)
+        record = await self._pods.running(classroom, number)
         if record.state is SeatState.STOPPED:
             raise SeatFailed(
                 f"Seat {seat_name(number)} is stopped.", hint=f"`workshop restart {classroom.name}` starts it."
             )
-        with _of_seat(number):
+        with of_seat(number):
             home = wishes_of(classroom).home
-            return await run_in_home(self._client, self._pod(classroom, number), home, argv, timeout=timeout)
-
-    async def set_memory(self, classroom: Classroom, number: int, memory_bytes: int) -> None:
-        place = self._pod(classroom, number)
-        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}"
-        patch = {"spec": {"containers": [{"name": "seat", "resources": {"limits": {"memory": str(memory_bytes)}}}]}}
-        with _of_seat(number):
-            try:
-                await self._client.request(
-                    "PATCH", f"{path}/resize", body=patch, content_type="application/strategic-merge-patch+json"
-                )
-            except ApiRefused as error:
-                if error.status not in (404, 405):
-                    raise
-                if await self._client.get(path) is None:
-                    raise SeatFailed(f"Seat {seat_name(number)} has no pod.") from error
-                version = self._client.version.get("gitVersion", "")
-                raise RuntimeRefused(
-                    f"This cluster ({version}) cannot change a seat's memory while it runs.",
-                    hint="Kubernetes can from 1.33 on. Change `limits.memory` and `reset` the seat.",
-                ) from error
-            await self._wait_resized(path, number, memory_bytes)
-
-    async def _wait_resized(self, path: str, number: int, wanted: int) -> None:
-        deadline, pause = time.monotonic() + RESIZE_WAIT, 0.2
-        while True:
-            pod = await self._client.get(path) or {}
-            status = pod.get("status") or {}
-            for entry in status.get("containerStatuses") or ():
-                now = ((entry.get("resources") or {}).get("limits") or {}).get("memory")
-                if entry["name"] == "seat" and now and parse_quantity(now) == wanted:
-                    return
-            stuck: Json = next((c for c in status.get("conditions") or () if c["type"].startswith("PodResize")), {})
-            if stuck.get("reason") == "Infeasible" or time.monotonic() > deadline:
-                why = stuck.get("message") or "its node did not do it yet"
-                raise RuntimeRefused(
-                    f"The memory of seat {seat_name(number)} was not changed: {why}.",
-                    hint="Its node may be full, or the seat uses more than that now.",
-                )
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 2)
+            return await run_in_home(self._client, self._pods.pod(classroom, number), home, argv, timeout=timeout)
 
     async def read_files(self, classroom: Classroom, number: int, path: str) -> AsyncIterator[bytes]:
         home = wishes_of(classroom).home
         relative_path(path)
-        await self._running(classroom, number)
-        with _of_seat(number):
-            async for piece in files.read_tar(self._client, self._pod(classroom, number), home, path, number):
+        await self._pods.running(classroom, number)
+        with of_seat(number):
+            async for piece in files.read_tar(self._client, self._pods.pod(classroom, number), home, path, number):
                 yield piece
 
     async def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:
-        place = self.place(classroom)
+        place = self._pods.place(classroom)
         owner = await self.record_uid(classroom)
         objects = SeatObjects(classroom, place.namespace, wishes_of(classroom), owner_uid=owner)
         async with aclosing(read_image(self._client, objects)) as stream:  # type: ignore[type-var]
@@ -377,12 +309,12 @@ class KubernetesRuntime:
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
         home = wishes_of(classroom).home
         relative_path(path)
-        await self._running(classroom, number)
-        with _of_seat(number):
-            await files.write_tar(self._client, self._pod(classroom, number), home, path, tar, number)
+        await self._pods.running(classroom, number)
+        with of_seat(number):
+            await files.write_tar(self._client, self._pods.pod(classroom, number), home, path, tar, number)
 
     def shell_command(self, classroom: Classroom, number: int) -> tuple[str, ...]:
-        place = self._pod(classroom, number)
+        place = self._pods.pod(classroom, number)
         context = classroom.option("context")
         return (
             "kubectl", *(("--context", context) if context else ()), "--namespace", place.namespace,
@@ -393,131 +325,3 @@ class KubernetesRuntime:
     async def aclose(self) -> None:
         await asyncio.gather(*(picture.aclose() for picture in self._live.values()))
         await self._client.aclose()
-
-    # Parts of the above
-
-    def _roster(self, classroom: Classroom) -> Roster:
-        return Roster(self._client, classroom, self.place(classroom).namespace, wishes_of(classroom))
-
-    def _pod(self, classroom: Classroom, number: int) -> PodPlace:
-        return PodPlace(self.place(classroom).namespace, pod_name(classroom.name, number))
-
-    async def _pods(self, classroom: Classroom) -> dict[int, Json]:
-        path = f"/api/v1/namespaces/{self.place(classroom).namespace}/pods"
-        found = await self._client.listed(path, selector(classroom, SEAT_KIND))
-        return {number: pod for pod in found if (number := seat_number(pod["metadata"]["name"])) is not None}
-
-    async def _record(self, classroom: Classroom, number: int) -> SeatRecord:
-        place = self._pod(classroom, number)
-        roster, pod = await asyncio.gather(
-            self._roster(classroom).read(), self._client.get(f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}")
-        )
-        if number not in roster:
-            raise SeatFailed(
-                f"There is no seat {seat_name(number)} in {classroom.name}.",
-                hint=f"`workshop status {classroom.name}` names those there are.",
-            )
-        return record_of(number, roster[number], pod, where=self._where(classroom, number))
-
-    def _where(self, classroom: Classroom, number: int) -> str:
-        place = self._pod(classroom, number)
-        return f"{place.namespace}/{place.pod}"
-
-    async def _running(self, classroom: Classroom, number: int) -> SeatRecord:
-        """The seat, once its container runs: what is done inside a seat waits for that.
-
-        Raises:
-            SeatFailed: there is no such seat, or its container does not start.
-        """
-        deadline, pause = time.monotonic() + START_WAIT, 0.1
-        while True:
-            record = await self._record(classroom, number)
-            if record.state in _INSIDE:
-                return record
-            if record.state in (SeatState.FAILED, SeatState.LOST) or time.monotonic() > deadline:
-                raise SeatFailed(
-                    f"Seat {seat_name(number)} does not run: {record.detail or record.state}.",
-                    hint="Wait until it is ready, or `reset` it.",
-                )
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 1.0)
-
-    async def _tell(self, classroom: Classroom, number: int, word: str, marks: Mapping[str, str | None]) -> None:
-        """Give the seat's launcher a word, and mark the pod with what that means."""
-        place = self._pod(classroom, number)
-        path = f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}"
-        patch = {"metadata": {"annotations": dict(marks)}}
-        with _of_seat(number):
-            if any(marks.values()):  # said first: a broken-off `stop` is shown as stopped, and `start` undoes it
-                await self._client.merge(path, patch)
-            result = await run_in_pod(self._client, place, ("sh", launcher.LAUNCH_PATH, word))
-            if not any(marks.values()):
-                await self._client.merge(path, patch)
-        if result.exit_code != 0:
-            raise SeatFailed(
-                f"Seat {seat_name(number)} could not be told to {word}.",
-                details=tuple(result.stderr.decode("utf-8", "replace").splitlines()[-3:]),
-            )
-
-    async def _remove_pods(self, classroom: Classroom, doomed: Mapping[int, Json]) -> list[Survivor]:
-        """Delete these very pods, and their volumes; the set makes new ones where the numbers still exist."""
-        namespace = self.place(classroom).namespace
-        if wishes_of(classroom).part.storage:
-            claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/seat-"
-            for number in doomed:
-                await self._client.delete(claims + pod_name(classroom.name, number))
-        await asyncio.gather(*(self._delete_pod(pod) for pod in doomed.values()))
-        return await self._wait_replaced(classroom, doomed)
-
-    async def _delete_pod(self, pod: Json) -> None:
-        lost = record_of(0, 1, pod).state is SeatState.LOST
-        await self._client.delete(object_path(_typed(pod)), grace=0 if lost else None)
-
-    async def _wait_replaced(self, classroom: Classroom, doomed: Mapping[int, Json]) -> list[Survivor]:
-        """Until none of these very pods is there any more."""
-        uids = {pod["metadata"]["uid"] for pod in doomed.values()}
-        deadline, pause = time.monotonic() + REMOVE_WAIT, 0.2
-        while uids:
-            pods = (await self._pods(classroom)).values()
-            there = [pod for pod in pods if pod["metadata"]["uid"] in uids]
-            if not there:
-                break
-            if time.monotonic() > deadline:
-                return [Survivor("seat", pod["metadata"]["name"], holds(_typed(pod))) for pod in there]
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, 2)
-        return []
-
-
-def _typed(pod: Json) -> Json:
-    return {"apiVersion": "v1", "kind": "Pod"} | pod
-
-
-@contextlib.contextmanager
-def _of_seat(number: int) -> Iterator[None]:
-    """Errors about one seat, as such."""
-    try:
-        yield
-    except ApiRefused as error:
-        if error.status in (404, 500, 400):
-            raise SeatFailed(
-                f"Seat {seat_name(number)} does not run now.",
-                hint="Wait until it is ready again, or `reset` it.",
-                details=(error.message,),
-            ) from error
-        raise
-    except TimeoutError:
-        raise
-    except ConnectionError as error:
-        raise SeatFailed(f"The connection to seat {seat_name(number)} was lost.", details=(str(error),)) from error
-
-
-@contextlib.contextmanager
-def _of_seats(numbers: Collection[int]) -> Iterator[None]:
-    try:
-        yield
-    except ApiRefused as error:
-        if error.status in (403, 422, 400):
-            which = seat_name(min(numbers)) if len(numbers) == 1 else f"{len(numbers)} seats"
-            raise SeatFailed(f"The cluster will not make {which}: {error.message}", hint=error.hint) from error
-        raise
