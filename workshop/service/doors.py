@@ -20,7 +20,6 @@ from time import monotonic
 from typing import Any, Protocol
 
 from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable, WorkshopError
-from workshop.gateway.control import ControlClient
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
 
@@ -147,6 +146,8 @@ class DetachedDoors:
         files = self.files(classroom.uid)
         if not files.socket.exists():
             return None
+        from workshop.gateway.control import ControlClient  # aiohttp and httpx: a third of a second at the start
+
         client = ControlClient(files.socket)
         return client if await client.alive() else None
 
