@@ -26,6 +26,18 @@ pytestmark = pytest.mark.docker
 COURSE = {"a.ipynb": "{}", "requirements.txt": "iniconfig==2.0.0\n", "data/x.csv": "1"}
 
 
+STALE = """
+import pathlib, importlib.util, jupyterlab
+folder = pathlib.Path(jupyterlab.__file__).parent
+stale = 0
+for source in folder.glob("*.py"):
+    compiled = pathlib.Path(importlib.util.cache_from_source(source)).read_bytes()
+    stale += int.from_bytes(compiled[8:12], "little") != int(source.stat().st_mtime)
+print(stale, "stale")
+"""
+"""Counts compiled files that Python would not accept, so that every seat would compile them again."""
+
+
 async def inside(engine: DockerEngine, image: Image, *command: str) -> str:
     """What a command prints in a container of the image, started the way seats are."""
 
@@ -81,6 +93,7 @@ async def test_an_image_holds_the_repository_and_its_requirements(
     assert await inside(engine, image, "bash", "-c", checks) == (
         "/usr/bin/tree\n/opt/venv/bin/jupyter-lab\npip \njovyan\njovyan\njovyan\nwritable\n1\nno cache"
     )
+    assert await inside(engine, image, "python", "-c", STALE) == "0 stale"
     marks = (await inspect(engine, image))["Config"]["Labels"]
     assert marks[labels.COMMIT] == sha
     assert marks[labels.KIND] == "image"

