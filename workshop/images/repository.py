@@ -243,6 +243,8 @@ class Repository:
             await run_git("lfs", "version")
         except GitFailed:
             return [f"{_counted(pointers)} only as Git LFS pointers, because git-lfs is not installed here."]
+        # The filters have to be known to this tree, or `lfs checkout` does nothing and calls that success.
+        await self._in_tree(tree, "lfs", "install", "--local", "--skip-smudge", "--skip-repo")
         await self._in_tree(tree, "lfs", "fetch", "origin", "HEAD", report=report)
         await self._in_tree(tree, "lfs", "checkout", report=report)
         left = await asyncio.to_thread(_lfs_pointers, tree)
