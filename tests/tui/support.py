@@ -27,8 +27,15 @@ from workshop.model.snapshot import ClassroomSummary, EngineFacts, Fit, Problem,
 from workshop.service import (
     ActReport,
     CheckReport,
+    CollectedSeat,
+    CollectReport,
     DownReport,
     Finding,
+    PushReport,
+    PushSource,
+    RehearsalReport,
+    RehearsedNotebook,
+    SeatPush,
     SeatResult,
     TeardownPlan,
     UpPlan,
@@ -187,6 +194,8 @@ class ScriptedService:
     uncollected: tuple[int, ...] = ()
     removal: Removal = field(default_factory=lambda: Removal({"seats": 24, "networks": 1, "gateways": 1}))
     shell: tuple[str, ...] = ("true",)
+    pushes: tuple[SeatPush, ...] = ()
+    collected: tuple[CollectedSeat, ...] = ()
     findings: tuple[Finding, ...] = ()
     found_images: tuple[Image, ...] = ()
     definition_path: Path | None = None
@@ -381,6 +390,44 @@ class ScriptedService:
             replace(before, seats=tuple(replace(s, **changes) if s.number in seats else s for s in before.seats)),
         )
         return await self._each(verb, seats)
+
+    async def move(self, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
+        await self._take("move", name, tuple(seats))
+        return await self._each("moved", seats)
+
+    async def restore(self, name: str, seats: Sequence[int], *, snapshot: str = "", report: Report) -> ActReport:
+        await self._take("restore", name, tuple(seats))
+        return await self._each("restored", seats)
+
+    async def break_(self, name: str, span: timedelta | None) -> datetime | None:
+        await self._take("break_", name, span)
+        until = self.clock() + span if span else None
+        self.change(name, replace(self._room(name), break_until=until))
+        return until
+
+    async def push_plan(self, name: str, source: PushSource, *, seats: Sequence[int] | None = None) -> PushReport:
+        await self._take("push_plan", name, source, seats)
+        return PushReport(name, source.files, self.pushes, planned=True)
+
+    async def push(
+        self, name: str, source: PushSource, *, seats: Sequence[int] | None = None, report: Report
+    ) -> PushReport:
+        await self._take("push", name, source, seats)
+        return PushReport(name, source.files, self.pushes)
+
+    async def collect(
+        self, name: str, *, to: Path, seats: Sequence[int] | None = None, everything: bool = False, report: Report
+    ) -> CollectReport:
+        await self._take("collect", name, to, seats)
+        return CollectReport(name, to, self.collected)
+
+    async def rehearse(self, file: str, *, seats: int = 1, runtime: str = "", report: Report) -> RehearsalReport:
+        await self._take("rehearse", file)
+        broken = RehearsedNotebook("02-loops.ipynb", False, 3.2, 0, 12, 1, "NameError: x", 7)
+        fine = RehearsedNotebook("01-first-steps.ipynb", True, 2.0, 0, 9)
+        fits = Fit(14, 28, "fits", "14 seats of 1 GB fit in 32 GB.")
+        return RehearsalReport("Python basics", "docker", 1, (fine, broken), 400 * 1024**2, 0, 1024**3, 512 * 1024**2,
+                               fits, 9.0)  # fmt: skip
 
     async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
         await self._take("logs", name, seat)

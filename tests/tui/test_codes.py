@@ -23,8 +23,7 @@ JOIN = "http://192.168.1.20:8080/"
 THEMES = sorted(load_themes(paths({})).palettes)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("full", [False, True], ids=["half", "full"])
+@pytest.mark.parametrize(("theme", "full"), [*((theme, False) for theme in THEMES), ("harbour", True), ("paper", True)])
 async def test_the_projector_code_decodes_to_the_join_link(
     app: Callable[..., WorkshopApp], theme: str, full: bool
 ) -> None:

@@ -35,6 +35,8 @@ class JobKind(StrEnum):
     ACT = "act"
     REHEARSE = "rehearse"
     CLEANUP = "cleanup"
+    COLLECT = "collect"
+    PUSH = "push"
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,9 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         marked = self.query_one("#seats", SeatTable).marked
         return marked or ((self._selected,) if self._selected is not None else ())
 
+    def marked(self) -> tuple[int, ...]:
+        return self.query_one("#seats", SeatTable).marked
+
     @on(RowTable.Moved)
     def _row_moved(self, event: RowTable.Moved) -> None:
         self._select(int(event.key))

@@ -23,7 +23,7 @@ from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import Job
 from workshop.tui.moments import ago
 from workshop.tui.screens.base import BaseScreen
-from workshop.tui.screens.starting import begin_build
+from workshop.tui.screens.starting import begin_build, begin_rehearsal
 from workshop.tui.widgets.bars import Parts
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
@@ -204,7 +204,7 @@ class HomeScreen(BaseScreen[None]):
     # Actions
 
     def blocked(self, action_id: str) -> str:
-        if action_id in ("home.up", "home.build", "home.definition") and self._entry is None:
+        if action_id in ("home.up", "home.build", "home.rehearse", "home.definition") and self._entry is None:
             return "choose a workshop first."
         if action_id in ("home.down", "home.projector") and self._room is None:
             return "choose an open classroom first."
@@ -235,6 +235,10 @@ class HomeScreen(BaseScreen[None]):
     def do_home_build(self) -> None:
         if self._entry is not None:
             begin_build(self.workshop, self._entry.file, self._entry.title)
+
+    def do_home_rehearse(self) -> None:
+        if self._entry is not None:
+            begin_rehearsal(self.workshop, self._entry.file, self._entry.title)
 
     def do_home_definition(self) -> None:
         from workshop.tui.screens.definition import DefinitionScreen

@@ -10,15 +10,13 @@ from textual.content import Content
 from textual.widget import Widget
 
 from workshop.actions import Scope
-from workshop.model.amounts import format_size, format_span
-from workshop.model.image import Image
-from workshop.model.snapshot import Removal
+from workshop.model.amounts import format_span
 from workshop.present.cells import cell_width, cut, one_line
-from workshop.present.removal import removal_sentence, survivor_lines
 from workshop.present.words import STATES
-from workshop.service import DownReport, UpReport
+from workshop.service import UpReport
 from workshop.tui.bindings import bindings_for, key_name
 from workshop.tui.jobs import Job, JobKind, JobState, Step
+from workshop.tui.outcomes import result_sentence, troubles_of
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.tones import style_of
@@ -27,6 +25,7 @@ from workshop.tui.widgets.log_view import LogView
 from workshop.tui.widgets.text import Text
 
 STEPS_SHOWN = 7
+TROUBLES_SHOWN = 8
 STATE_WORDS = {
     JobState.RUNNING: ("◑", "running", "$text-primary"),
     JobState.CANCELLING: ("◌", "stopping", "$text-warning"),
@@ -80,7 +79,7 @@ class JobScreen(BaseScreen[None]):
         """A classroom that came up whole is shown at once."""
         result = self.job.result
         if self.is_current and self.job.kind is JobKind.UP and isinstance(result, UpReport) and not result.failed:
-            self.workshop.say(self._result())
+            self.workshop.say(result_sentence(self.job, self.workshop.now()))
             self.do_job_open()
 
     # Showing
@@ -110,9 +109,10 @@ class JobScreen(BaseScreen[None]):
             again = key_name(self.workshop.keys_of("job.again")[0]) if self.workshop.keys_of("job.again") else "again"
             return Content.styled(f"■ Cancelled. {again} goes on from what is there.", "$text-warning")
         if job.state is JobState.DONE:
-            glyph, style = ("▲ ", "$text-warning") if self._survivors() else ("● ", "$text-success")
-            lines = [Content.assemble((glyph, style), (self._result(), "bold"))]
-            lines += [Content.styled(f"  {line}", "$text-warning") for line in self._survivors()]
+            troubles = troubles_of(job.result)
+            glyph, style = ("▲ ", "$text-warning") if troubles else ("● ", "$text-success")
+            lines = [Content.assemble((glyph, style), (result_sentence(job, self.workshop.now()), "bold"))]
+            lines += [Content.styled(f"  {line}", "$text-warning") for line in troubles[:TROUBLES_SHOWN]]
             return Content("\n").join(lines)
         if job.kind in (JobKind.UP, JobKind.ADD) and job.wanted:
             return Content.assemble(
@@ -129,34 +129,6 @@ class JobScreen(BaseScreen[None]):
         width = max(10, min(40, self.size.width - 34))
         done = width * self.job.ready // max(1, self.job.wanted)
         return [("━" * done, "$text-primary"), ("━" * (width - done), "$line")]
-
-    def _survivors(self) -> tuple[str, ...]:
-        """What a teardown could not remove, with the reasons."""
-        result = self.job.result
-        if isinstance(result, DownReport):
-            return survivor_lines(result.removal)
-        return survivor_lines(result) if isinstance(result, Removal) else ()
-
-    def _result(self) -> str:
-        result = self.job.result
-        if isinstance(result, Image):
-            how = "was there already" if result.cached else f"built in {format_span(result.seconds)}"
-            size = f", {format_size(result.size_bytes)}" if result.size_bytes else ""
-            return f"{result.reference} {how}{size}"
-        if isinstance(result, UpReport):
-            there, failed = len(result.snapshot.seats), len(result.failed)
-            first = result.first_ready_seconds
-            after = f", the first after {format_span(first)}" if first is not None else ""
-            if failed:
-                numbers = ", ".join(f"{seat.number:02d}" for seat in result.failed)
-                return f"{there - failed} of {there} seats ready; not {numbers}: see the log"
-            return f"All {there} seats ready in {format_span(result.seconds)}{after}"
-        if isinstance(result, DownReport):
-            where = f" The work is in {result.collected}." if result.collected else ""
-            return f"{removal_sentence(result.removal)}{where}"
-        if isinstance(result, Removal):
-            return removal_sentence(result)
-        return f"Done in {format_span(self.job.seconds(self.workshop.now()))}"
 
     def _show_steps(self) -> None:
         steps = self.job.steps[-STEPS_SHOWN:]

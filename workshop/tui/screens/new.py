@@ -27,7 +27,7 @@ from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.screens.plan import VERDICTS, PlanScreen, error_text
-from workshop.tui.screens.starting import begin_build
+from workshop.tui.screens.starting import begin_build, begin_rehearsal
 from workshop.tui.widgets.form import Field
 from workshop.tui.widgets.seat_panel import labelled
 from workshop.tui.widgets.text import Text
@@ -243,7 +243,7 @@ class NewScreen(BaseScreen[None]):
             self.definition()
         except ValueError as error:
             return str(error)
-        if action_id in ("new.build", "new.up") and not self._report.ok:
+        if action_id in ("new.build", "new.rehearse", "new.up") and not self._report.ok:
             errors = [problem for problem in self._report.problems if problem.level == "error"]
             return errors[0].message
         return ""
@@ -256,6 +256,13 @@ class NewScreen(BaseScreen[None]):
 
     def do_new_build(self) -> None:
         self.work("Building", self._build)
+
+    def do_new_rehearse(self) -> None:
+        self.work("Rehearsing", self._rehearse)
+
+    async def _rehearse(self) -> None:
+        if await self._saved_or_unchanged():
+            begin_rehearsal(self.workshop, self._file, self.definition().title)
 
     def do_new_up(self) -> None:
         self.work("Opening", self._up)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
+
 from workshop.actions import BY_ID
 from workshop.model.amounts import format_span, parse_span
 from workshop.model.snapshot import Snapshot
 from workshop.present.links import handed_out, links_text
 from workshop.present.rows import counted
+from workshop.service import PushSource
 from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.base import News
-from workshop.tui.screens.starting import begin_add
+from workshop.tui.screens.confirm import ConfirmDialog
+from workshop.tui.screens.starting import begin_add, begin_collect, begin_push
 
 MOST_ADDED = 500
 LONGEST_MESSAGE = 500
+MOST_TOLD = 8
+"""Seats that are named when a hand-out is shown before it is done."""
 
 
 class RoomActs(News):
@@ -108,10 +115,86 @@ class RoomActs(News):
         if text is not None:
             begin_add(self.workshop, self.room, int(text))
 
+    # Break, files
+
+    def marked(self) -> tuple[int, ...]:
+        """The marked seats; empty for all."""
+        return ()
+
+    def do_class_pause(self) -> None:
+        self.work("The break", self._pause)
+
+    async def _pause(self) -> None:
+        if self.snapshot is not None and self.snapshot.break_until is not None:
+            await self.workshop.service.break_(self.room, None)
+            self.workshop.say("The break is over.")
+            return
+        text = await self.app.push_screen_wait(
+            AskDialog("A break", "Nobody counts as idle until it is over. How long: 15m, 1h", value="15m",
+                      check=_span_problem)
+        )  # fmt: skip
+        if text is not None:
+            until = await self.workshop.service.break_(self.room, parse_span(text))
+            self.workshop.say(f"A break until {self.workshop.local(until):%H:%M}." if until else "The break is over.")
+
+    def do_class_collect(self) -> None:
+        self.work("Collecting", self._collect)
+
+    async def _collect(self) -> None:
+        seats = self.marked()
+        whose = counted(len(seats), "marked seat") if seats else "every seat that was used"
+        text = await self.app.push_screen_wait(
+            AskDialog(
+                "Collect the work",
+                f"An archive for {whose}, with a manifest, into",
+                value=str(self.workshop.places.collected / self.room),
+                check=lambda given: "" if given.strip() else "A folder is needed.",
+            )
+        )
+        if text is not None:
+            begin_collect(self.workshop, self.room, Path(text.strip()).expanduser(), seats)
+
+    def do_class_push(self) -> None:
+        self.work("Handing out", self._push)
+
+    async def _push(self) -> None:
+        seats = self.marked()
+        text = await self.app.push_screen_wait(
+            AskDialog(
+                "Hand out files",
+                "Files or folders of this machine, with spaces between them; `newer` for a newer commit. Shown first.",
+                placeholder="solutions/03.ipynb",
+                check=_files_problem,
+            )
+        )
+        if text is None:
+            return
+        words = shlex.split(text)
+        newer = words == ["newer"]
+        files = () if newer else tuple(str(Path(word).expanduser()) for word in words)
+        source = PushSource(files=files, newer=newer)
+        plan = await self.workshop.service.push_plan(self.room, source, seats=seats or None)
+        lines = [plan.sentence, *plan.notes]
+        lines += [f"seat {seat.number:02d}: {seat.sentence}" for seat in plan.seats[:MOST_TOLD]]
+        lines += ["…"] if len(plan.seats) > MOST_TOLD else []
+        if await self.app.push_screen_wait(ConfirmDialog("Hand out?", lines, "Hand out", danger=False)):
+            begin_push(self.workshop, self.room, source, seats)
+
     def do_class_down(self) -> None:
         from workshop.tui.screens.teardown import TeardownScreen
 
         self.app.push_screen(TeardownScreen(self.room))
+
+
+def _files_problem(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        return f"{error}."
+    if not words:
+        return "A file is needed."
+    missing = [word for word in words if word != "newer" and not Path(word).expanduser().exists()]
+    return f"There is no {missing[0]}." if missing else ""
 
 
 def _message_problem(text: str) -> str:

@@ -119,6 +119,14 @@ class SeatActs(News):
         lines = ["A fresh seat under the same link. The files are archived first, then taken away from the seat."]
         self._confirmed("Reset", lines, lambda numbers, report: self._reset(numbers, report))
 
+    def do_seat_move(self) -> None:
+        lines = ["Number, link, code and the participant's own files stay. Cells that are running are lost."]
+        self._confirmed("Move", lines, lambda numbers, report: self._move(numbers, report))
+
+    def do_seat_restore(self) -> None:
+        lines = ["The files of the latest snapshot take the place of those that are there; these are archived first."]
+        self._confirmed("Restore", lines, lambda numbers, report: self._restore(numbers, report))
+
     def do_seat_free(self) -> None:
         lines = ["Whoever has it now loses it; the next one to come sees the files that are in it. Reset clears them."]
         self._confirmed("Free", lines, lambda numbers, report: self._act("free", numbers, report))
@@ -215,6 +223,12 @@ class SeatActs(News):
 
     async def _reset(self, numbers: tuple[int, ...], report: Report) -> ActReport:
         return await self.workshop.service.reset(self.room, numbers, report=report)
+
+    async def _move(self, numbers: tuple[int, ...], report: Report) -> ActReport:
+        return await self.workshop.service.move(self.room, numbers, report=report)
+
+    async def _restore(self, numbers: tuple[int, ...], report: Report) -> ActReport:
+        return await self.workshop.service.restore(self.room, numbers, report=report)
 
     async def _act(self, verb: str, numbers: tuple[int, ...], report: Report, **arguments: object) -> ActReport:
         return await self.workshop.service.act(self.room, verb, numbers, report=report, **arguments)

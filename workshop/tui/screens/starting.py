@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workshop.service import UpRequest
+from workshop.service import PushSource, UpRequest
 from workshop.tui.jobs import Job, JobKind, Report
 
 if TYPE_CHECKING:
@@ -24,6 +25,39 @@ def begin_build(app: WorkshopApp, file: str, title: str, *, runtime: str = "") -
         return await app.service.build(file, runtime=runtime, report=report)
 
     job = app.start_job(JobKind.BUILD, f"Build {title}", title, work)
+    show_job(app, job)
+    return job
+
+
+def begin_rehearsal(app: WorkshopApp, file: str, title: str) -> Job:
+    """Run a workshop's notebooks in a seat that is removed again, and show how it goes."""
+
+    async def work(report: Report) -> object:
+        return await app.service.rehearse(file, report=report)
+
+    job = app.start_job(JobKind.REHEARSE, f"Rehearse {title}", title, work)
+    show_job(app, job)
+    return job
+
+
+def begin_collect(app: WorkshopApp, room: str, folder: Path, seats: tuple[int, ...]) -> Job:
+    """Collect the work of a class, or of some of its seats, and show how it goes."""
+
+    async def work(report: Report) -> object:
+        return await app.service.collect(room, to=folder, seats=seats or None, report=report)
+
+    job = app.start_job(JobKind.COLLECT, f"Collect {room}", room, work)
+    show_job(app, job)
+    return job
+
+
+def begin_push(app: WorkshopApp, room: str, source: PushSource, seats: tuple[int, ...]) -> Job:
+    """Hand files out to a class, or to some of its seats, and show how it goes."""
+
+    async def work(report: Report) -> object:
+        return await app.service.push(room, source, seats=seats or None, report=report)
+
+    job = app.start_job(JobKind.PUSH, f"Hand out to {room}", room, work)
     show_job(app, job)
     return job
 
