@@ -9,15 +9,17 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import httpx
 from aiohttp import web
 
 from workshop.errors import GatewayFailed, WorkshopError
 from workshop.model.snapshot import Snapshot
 from workshop.model.snapshot_json import decode_snapshot, encode_snapshot
 from workshop.ports.room import RoomView
+
+if TYPE_CHECKING:
+    import httpx
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -138,6 +140,8 @@ class ControlClient:
 
     async def alive(self) -> bool:
         """Whether a gateway answers."""
+        import httpx
+
         try:
             async with self._client(ANSWER_TIMEOUT) as client:
                 return (await client.get("/alive")).status_code == 200
@@ -158,6 +162,8 @@ class ControlClient:
         Raises:
             GatewayFailed: no gateway answers, or it ended.
         """
+        import httpx
+
         try:
             async with (
                 self._client(QUIET_LINE_SECONDS * 3) as client,
@@ -195,6 +201,8 @@ class ControlClient:
         *,
         timeout: float = ANSWER_TIMEOUT,
     ) -> T:
+        import httpx
+
         try:
             async with self._client(timeout) as client:
                 return read(await ask(client))
@@ -202,6 +210,8 @@ class ControlClient:
             raise self._silent(error) from error
 
     def _client(self, timeout: float) -> httpx.AsyncClient:
+        import httpx  # not needed by the gateway itself, whose memory counts
+
         return httpx.AsyncClient(
             transport=httpx.AsyncHTTPTransport(uds=str(self._path)),
             base_url="http://gateway",

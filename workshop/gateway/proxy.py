@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT = 10.0
 READ_AT_ONCE = 65536
 """An answer of known length up to this is sent in one piece."""
+READ_BUFFER = 256 * 1024
 MAX_HEADER = 65536
 BODYLESS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
@@ -55,6 +56,7 @@ class Proxy:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
             auto_decompress=False,
             skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            read_bufsize=READ_BUFFER,
             max_line_size=MAX_HEADER,
             max_field_size=MAX_HEADER,
         )

@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 10.0
 HANDSHAKE_TIMEOUT = 30.0
 FLUSH_SECONDS = 10.0
 """What is left to send may take this long when the other side is gone."""
-_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)  # Linux alone has it
 _HEAD_LIMIT = 65536
 
 
@@ -99,14 +99,15 @@ class SeatEnd(End):
         self._answer: asyncio.Future[h11.InformationalResponse] = asyncio.get_running_loop().create_future()
         self._answer.add_done_callback(_look_at)
         self._early = b""
-        self._socket: Any = None
+        self._socket: socket.socket | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._socket = transport.get_extra_info("socket")
+        if _QUICKACK is not None:  # a view of the transport's socket: its own makes a new one for each option set
+            self._socket = socket.socket(fileno=transport.get_extra_info("socket").fileno())
 
     def data_received(self, data: bytes) -> None:
-        if _QUICKACK is not None:
+        if self._socket is not None and _QUICKACK is not None:
             self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
         other = self.other
         if other is not None:
@@ -141,6 +142,9 @@ class SeatEnd(End):
             self._answer.set_exception(error)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._socket is not None:
+            self._socket.detach()
+            self._socket = None
         self._fail(exc or ConnectionResetError("the seat closed the connection"))
         super().connection_lost(exc)
 
