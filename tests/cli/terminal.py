@@ -50,6 +50,17 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._ours, text.encode())
 
+    def press_until_it_ends(self, key: str, seconds: float = 60) -> int:
+        """Press a key again and again, as a person does: readline misses a Ctrl-C in the instant it shows its prompt."""
+        deadline = time.monotonic() + seconds
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
+            self.type(key)
+            pause = time.monotonic() + 0.5
+            while self.process.poll() is None and time.monotonic() < pause:
+                self._read(0.05)
+        return self.ends()
+
     def wait_for(self, text: str, seconds: float = 60) -> None:
         """Read until the text was shown."""
         deadline = time.monotonic() + seconds

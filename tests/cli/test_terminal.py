@@ -20,8 +20,7 @@ def test_reset_names_what_is_lost_and_enter_means_no(answer: str) -> None:
 def test_ctrl_c_at_a_question_is_130_and_no_traceback() -> None:
     with Terminal("reset", "class", "1") as terminal:
         terminal.wait_for("[y/N]")
-        terminal.type("\x03")
-        assert terminal.ends() == 130
+        assert terminal.press_until_it_ends("\x03") == 130
         assert "Traceback" not in terminal.text
         assert "workshop reset class 1" in terminal.text
 
