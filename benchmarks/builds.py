@@ -4,13 +4,14 @@
 
 Needs a Docker engine with buildx. Every way starts from the same base image:
 
-- our recipe, cold: no layer is there (a new lowest layer in each round); packages come from uv's cache if it has them;
+- our recipe, cold: no layer is there (a new lowest layer) and no package was ever downloaded or compiled;
+- the same with the engine's cache of packages filled, as for the second workshop on a machine;
 - the same packages with pip, cold, in a Dockerfile anybody would write;
 - our recipe again after a commit of code alone, and after one more requirement;
 - repo2docker, where it is installed and can reach what it needs;
 - one seat, from `docker run` to the first HTTP 200, its processor time until then and its memory two seconds later.
 
-Medians of the rounds.
+Medians of the rounds. Each round leaves a cache of packages in the engine, which `docker builder prune` frees.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ import httpx
 from workshop.core.launch import seat_command
 from workshop.engines.docker_engine import DockerEngine
 from workshop.errors import WorkshopError
+from workshop.images import dockerfile
 from workshop.images.docker_builder import DockerBuilder
 from workshop.images.repo2docker import Repo2Docker, find_repo2docker
 from workshop.images.sources import GitSources
@@ -146,6 +148,8 @@ class Bench:
             memory = (await self._stats(name))["memory_stats"]
             cache = memory["stats"].get("inactive_file", memory["stats"].get("total_inactive_file", 0))
             self.figures[f"{row} memory"].append((memory["usage"] - cache) / MB)
+            own = memory["stats"].get("anon", memory["stats"].get("total_rss", 0))
+            self.figures[f"{row} own"].append(own / MB)
         finally:
             await asyncio.to_thread(run, ["docker", "rm", "-f", name])
 
@@ -159,8 +163,10 @@ class Bench:
     async def round(self, number: int) -> None:
         listed = "\n".join(self._requirements) + "\n"
         base = self.fresh_base(number)
+        dockerfile.PACKAGE_CACHE = f"workshop-bench-{os.getpid()}-{number}"
         self.commit(requirements__txt=listed, lesson__ipynb=NOTEBOOK, round__txt=f"{number}")
         ours = await self.build(base, "cold")
+        await self.build(self.fresh_base(number + 2000), "warm")
         self.figures["size"].append(ours.size_bytes / MB)
         self.commit(lesson__ipynb=NOTEBOOK + " " * number + "\n")
         await self.build(base, "code")
@@ -219,6 +225,7 @@ def table(bench: Bench) -> str:
     middle = {name: statistics.median(values) for name, values in {**bench.seconds, **bench.figures}.items()}
     rows = [
         ("cold build, s", middle["cold"], middle["pip cold"], "pip", None),
+        ("the same, packages cached, s", middle["warm"], middle["pip cold"], "pip", None),
         ("code only, s", middle["code"], middle["cold"], "cold", middle["code"] <= GOALS["code"]),
         ("one more requirement, s", middle["requirement"], middle["cold"], "cold",
          middle["requirement"] / middle["cold"] <= GOALS["requirement"]),
@@ -226,15 +233,16 @@ def table(bench: Bench) -> str:
         ("seat to first 200, s", middle["ours start"], middle["stock start"], "stock", None),
         ("seat's processor time, s", middle["ours cpu"], middle["stock cpu"], "stock",
          middle["ours cpu"] / middle["stock cpu"] <= GOALS["cpu"]),
-        ("idle seat, MB", middle["ours memory"], middle["stock memory"], "stock",
-         middle["ours memory"] <= GOALS["memory"]),
+        ("idle seat's own memory, MB", middle["ours own"], middle["stock own"], "stock",
+         middle["ours own"] <= GOALS["memory"]),
+        ("the same with file cache, MB", middle["ours memory"], middle["stock memory"], "stock", None),
     ]  # fmt: skip
     if "repo2docker cold" in middle:
         rows.insert(1, ("cold build, s", middle["cold"], middle["repo2docker cold"], "repo2docker", None))
-    lines = [f"{'':<28}{'ours':>9}{'other':>9}  {'beside':<12}{'ratio':>6}  goal"]
+    lines = [f"{'':<32}{'ours':>9}{'other':>9}  {'beside':<12}{'ratio':>6}  goal"]
     for name, ours, other, what, reached in rows:
         verdict = "" if reached is None else ("reached" if reached else "MISSED")
-        lines.append(f"{name:<28}{ours:>9.2f}{other:>9.2f}  {what:<12}{ours / other:>6.2f}  {verdict}")
+        lines.append(f"{name:<32}{ours:>9.2f}{other:>9.2f}  {what:<12}{ours / other:>6.2f}  {verdict}")
     return "\n".join([*lines, *bench.notes])
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
@@ -17,9 +18,11 @@ from workshop.images.download import Progress, download, new_client
 from workshop.images.file_lock import FileLock
 from workshop.images.links import redact
 from workshop.model.amounts import format_size
-from workshop.model.definition import DataPart
 from workshop.model.events import LogLine, StepFinished, StepStarted
 from workshop.ports.build import Report
+
+if TYPE_CHECKING:
+    from workshop.model.definition import DataPart
 
 PROGRESS_SECONDS = 2.0
 

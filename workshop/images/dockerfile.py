@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 UV_CACHE = "/var/cache/workshop"
 """Where cache mounts are; never below the home folder, whose owner they would change."""
 TOOL = "/opt/workshop/tool"
+PACKAGE_CACHE = "workshop-uv"
+"""The name of the engine's cache of downloaded and compiled packages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Dockerfile:
                 mounted.append("type=cache,id=workshop-apt,target=/var/cache/apt,sharing=locked")
                 mounted.append("type=cache,id=workshop-lists,target=/var/lib/apt/lists,sharing=locked")
             if uv:
-                mounted.append(f"type=cache,id=workshop-uv,target={UV_CACHE},uid=1000,gid=1000")
+                mounted.append(f"type=cache,id={PACKAGE_CACHE},target={UV_CACHE},uid=1000,gid=1000")
                 mounted.append("type=secret,id=index,uid=1000,mode=0400")
         elif apt:
             command += " && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb"

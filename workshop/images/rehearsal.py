@@ -6,10 +6,12 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.images.recipe_files import shipped
-from workshop.model.definition import RehearsePart
+
+if TYPE_CHECKING:
+    from workshop.model.definition import RehearsePart
 
 SCRIPT = "rehearse_notebook.py"
 PEAK_FACTOR = 1.3
