@@ -51,7 +51,7 @@ class Terminal:
         os.write(self._ours, text.encode())
 
     def press_until_it_ends(self, key: str, seconds: float = 60) -> int:
-        """Press a key again and again, as a person does: readline misses a Ctrl-C in the instant it shows its prompt."""
+        """Press a key again and again, as people do: readline misses a Ctrl-C in the instant it shows its prompt."""
         deadline = time.monotonic() + seconds
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end:\n{self.text}"

@@ -6,7 +6,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from workshop.config.definition import InvalidDefinition
 from workshop.core.fit import fit
 from workshop.errors import DefinitionError, SourceError, WorkshopError
 from workshop.model.image import Detected, Source
@@ -59,6 +58,8 @@ def _definition_problems(file: str, error: DefinitionError) -> tuple[Problem, ..
     path = Path(file)
     if path.is_dir():
         path /= finding.FILE_NAMES[0]
+    from workshop.config.definition import InvalidDefinition
+
     if isinstance(error, InvalidDefinition) and error.problems:
         return tuple(error.problems)
     return (Problem(str(path), error.message, error.hint),)

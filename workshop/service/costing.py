@@ -6,7 +6,6 @@ import logging
 
 from workshop.core.cost import Cost, Prices, cost
 from workshop.errors import WorkshopError
-from workshop.model.definition import WorkshopDefinition
 from workshop.service import collecting, rooms
 from workshop.service.wiring import Wiring
 
@@ -28,6 +27,8 @@ async def cost_of_room(wiring: Wiring, room: rooms.FoundRoom) -> Cost:
     there = {record.number for record in await room.runtime.seats(classroom)}
     overcommit = 1.0
     if classroom.runtime == "kubernetes" and classroom.definition:
+        from workshop.model.definition import WorkshopDefinition
+
         overcommit = WorkshopDefinition.model_validate_json(classroom.definition).kubernetes.overcommit
     return cost(
         given,

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from workshop.core.facts import identity
 from workshop.core.reduce import state_of
 from workshop.errors import WorkshopError
 from workshop.model.seat import SeatState
 from workshop.service import moving, pushed, pushing
-from workshop.service.room import Room
 from workshop.service.rooms import FoundRoom
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.service.room import Room
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,7 @@
-"""From what the user names to a workshop: files, folders, Git URLs, mybinder.org links."""
+"""From what the user names to a workshop: files, folders, Git URLs, mybinder.org links.
+
+Definitions are imported when one is read: the terminal UI's first screen waits for this module.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +9,9 @@ import re
 from datetime import datetime
 from pathlib import Path
 
-from workshop.config.definition import load_definition
 from workshop.errors import UsageError
 from workshop.images.links import Link, parse_link
 from workshop.model.classroom import Ui
-from workshop.model.definition import SourcePart, WorkshopDefinition
 from workshop.model.names import slug
 from workshop.service.reports import Workshop, WorkshopEntry
 from workshop.service.wiring import Wiring
@@ -45,6 +46,8 @@ async def load(wiring: Wiring, file: str) -> Workshop:
 
 def _from_file(path: Path) -> Workshop:
     """Apply what a link in `source.repository` says, and make a folder's path absolute."""
+    from workshop.config.definition import load_definition
+
     path = path.resolve()
     definition = load_definition(path).definition
     source = definition.source
@@ -70,6 +73,8 @@ def _from_file(path: Path) -> Workshop:
 
 
 def _from_folder(path: Path) -> Workshop:
+    from workshop.model.definition import SourcePart, WorkshopDefinition
+
     folder = str(path.resolve())
     title = title_of(path.resolve().name)
     definition = WorkshopDefinition(title=title, source=SourcePart(repository=folder))
@@ -77,6 +82,8 @@ def _from_folder(path: Path) -> Workshop:
 
 
 def _from_link(link: Link) -> Workshop:
+    from workshop.model.definition import SourcePart, WorkshopDefinition
+
     title = title_of(link.name)
     definition = WorkshopDefinition(
         title=title,
@@ -103,9 +110,16 @@ def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:
     seen = {entry.file for entry in entries}
     for folder in sorted(wiring.samples.iterdir()) if wiring.samples.is_dir() else ():
         if (folder / "workshop.yaml").is_file() and str(folder) not in seen:
-            definition = load_definition(folder / "workshop.yaml").definition
-            entries.append(WorkshopEntry(title=definition.title, file=str(folder), sample=True))
+            entries.append(WorkshopEntry(title=_written_title(folder), file=str(folder), sample=True))
     return tuple(entries)
+
+
+def _written_title(folder: Path) -> str:
+    """The title in a sample's file. Only that: checking the whole of it takes half of the start-up time."""
+    import yaml
+
+    written = yaml.safe_load((folder / "workshop.yaml").read_text("utf-8"))
+    return str(written.get("title") or title_of(folder.name)) if isinstance(written, dict) else title_of(folder.name)
 
 
 def used_now(wiring: Wiring, workshop: Workshop, at: datetime) -> None:

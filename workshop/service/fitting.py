@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from workshop.core.fit import fit
-from workshop.model.definition import WorkshopDefinition
 from workshop.model.seat import Limits
 from workshop.model.snapshot import EngineFacts, Fit
+
+if TYPE_CHECKING:
+    from workshop.model.definition import WorkshopDefinition
 
 
 def fit_of(facts: EngineFacts, definition: WorkshopDefinition) -> Fit:

@@ -14,7 +14,7 @@ from workshop.core.fit import fit
 from workshop.core.launch import seat_command
 from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
-from workshop.errors import DoesNotFit, NameInUse, SeatFailed, UsageError, WorkshopError
+from workshop.errors import DoesNotFit, NameInUse, RuntimeRefused, SeatFailed, UsageError, WorkshopError
 from workshop.model.classroom import NAME, Classroom, new_key, new_uid
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
@@ -205,6 +205,11 @@ async def _wanted(wiring: Wiring, request: UpRequest) -> _Wanted:
     if request.seats is not None and not 1 <= request.seats <= 2000:
         raise UsageError(f"{request.seats} seats cannot be opened.", hint="Ask for 1 to 2000.")
     runtime_name = await building.choose_runtime(wiring, workshop, request.runtime)
+    if runtime_name == "kubernetes":
+        raise RuntimeRefused(
+            "Classes cannot be opened on Kubernetes yet: this version does not place the gateway in the cluster.",
+            hint="Use `--runtime docker`, or `--runtime process` to try things out.",
+        )
     there = {room.classroom.name: room for room in await rooms.every(wiring)}
     found = there.get(name)
     if found is not None:

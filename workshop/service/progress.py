@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.core.changes import JUNK
 from workshop.core.facts import SeatFacts, identity
@@ -20,10 +20,12 @@ from workshop.model.events import FilesChanged, KernelsRestarted, ProgressRead
 from workshop.model.seat import Progress, SeatState
 from workshop.service import seat_files
 from workshop.service.baseline import Baseline, baseline
-from workshop.service.room import Room
 from workshop.service.room_folder import room_folder, write_json
 from workshop.service.rooms import FoundRoom
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.service.room import Room
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +37,9 @@ TROUBLED_FOR = 15.0
 """After a full memory or a refused process, a seat is looked at more often: its kernel is being restarted."""
 QUIET_EVERY = 120.0
 """Seats with a browser and no sign of work are looked at this often: a file may have been written by a program."""
+RESTARTED_AFTER = 2.5
+"""Seconds between a kernel's connection file and its process, above which the process is not the first one: the
+server looks for dead kernels every three seconds."""
 SHARE = 0.05
 """The part of the time that looking may take: a slow machine is looked at less often."""
 MEMORY_ROOM = 0.95
@@ -133,8 +138,12 @@ class ProgressReader:
         if newest > seen.newest:
             seen.newest = newest
             self._room.report(FilesChanged(number, min(now, datetime.fromtimestamp(newest, UTC))))
-        kernels = {str(name): int(pid) for name, pid in answer["kernels"].items()}
-        restarted = sum(name in seen.kernels and seen.kernels[name] != pid for name, pid in kernels.items())
+        found = {str(name): (int(pid), float(late)) for name, (pid, late) in answer["kernels"].items()}
+        kernels = {name: pid for name, (pid, _) in found.items()}
+        restarted = sum(
+            seen.kernels[name] != pid if name in seen.kernels else late > RESTARTED_AFTER
+            for name, (pid, late) in found.items()
+        )
         # a kernel that is just being restarted is not there: its last process is remembered
         seen.kernels |= kernels
         if restarted:

@@ -6,16 +6,19 @@ import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workshop.core.changes import FileList, is_junk
 from workshop.errors import UsageError
-from workshop.model.definition import WorkshopDefinition
 from workshop.ports.build import Report
 from workshop.service.baseline import Baseline
 from workshop.service.pushed import Push, fact_of
 from workshop.service.reports import PushSource
 from workshop.service.rooms import FoundRoom
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.model.definition import WorkshopDefinition
 
 _ENVIRONMENT = ("binder/", ".binder/", "requirements.txt", "environment.yml", "apt.txt", "pyproject.toml", "postBuild")
 
@@ -119,6 +122,8 @@ def _by_name(file: Path, known: FileList, notes: list[str]) -> str:
 
 
 def _definition(room: FoundRoom) -> WorkshopDefinition:
+    from workshop.model.definition import WorkshopDefinition
+
     text = room.classroom.definition
     return WorkshopDefinition.model_validate_json(text) if text else WorkshopDefinition(title=room.classroom.workshop)
 

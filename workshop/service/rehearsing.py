@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from workshop.core.fit import fit
 from workshop.core.launch import seat_command
@@ -22,7 +23,6 @@ from workshop.images.rehearsal import (
     rehearsal_command,
 )
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
-from workshop.model.definition import RehearsePart
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
 from workshop.model.names import slug
@@ -35,6 +35,9 @@ from workshop.service.doors import is_locked
 from workshop.service.opening import alone
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.model.definition import RehearsePart
 
 PREFIX = "rehearsal-"
 LONGEST = timedelta(hours=12)

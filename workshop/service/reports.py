@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workshop.core.push_plan import FileStep, Step, tell
 from workshop.model.amounts import format_size
 from workshop.model.classroom import Classroom
-from workshop.model.definition import WorkshopDefinition
 from workshop.model.image import Detected, Image, Source
 from workshop.model.snapshot import EngineFacts, Fit, Problem, Removal, Snapshot
+
+if TYPE_CHECKING:
+    from workshop.model.definition import WorkshopDefinition
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,15 @@ import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import monotonic
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.model.seat import Activity
 from workshop.service.reports import ClassHistory, Sample
-from workshop.service.room import Room
 from workshop.service.room_folder import existing, room_folder
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.service.room import Room
 
 log = logging.getLogger(__name__)
 

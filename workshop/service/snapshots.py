@@ -8,6 +8,7 @@ import logging
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from workshop.core.changes import State, compare, fingerprint, worth_collecting
 from workshop.core.reduce import state_of
@@ -22,10 +23,12 @@ from workshop.service.archive import take
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.reports import ActReport, SeatSnapshot
 from workshop.service.restoring import put_archive
-from workshop.service.room import Room
 from workshop.service.room_folder import existing, room_folder, write_json
 from workshop.service.tar_files import remove_partials
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.service.room import Room
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workshop.config.paths import Paths, paths
 from workshop.config.settings import Settings, settings
 from workshop.engines.docker_engine import DockerEngine
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model.classroom import Door
-from workshop.model.definition import WorkshopDefinition
 from workshop.model.image import ImageSettings
 from workshop.ports.build import Builder, Sources
 from workshop.ports.runtime import Runtime
@@ -20,6 +20,9 @@ from workshop.ports.store import Store
 from workshop.service.doors import DetachedDoors, Doors
 from workshop.state.recent import RecentWorkshops
 from workshop.state.store import SqliteStore
+
+if TYPE_CHECKING:
+    from workshop.model.definition import WorkshopDefinition
 
 log = logging.getLogger(__name__)
 
