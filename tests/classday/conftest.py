@@ -24,6 +24,7 @@ from workshop.core.launch import seat_command
 from workshop.core.provision import provision
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.definition import WorkshopDefinition
+from workshop.model.names import slug
 from workshop.model.seat import Limits
 from workshop.ports.build import ignore_events
 from workshop.ports.runtime import Runtime
@@ -304,11 +305,25 @@ FIXED_TIME = {"GIT_AUTHOR_DATE": "2026-01-01T12:00:00Z", "GIT_COMMITTER_DATE": "
 
 
 @pytest.fixture(scope="session")
-def course_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Checkouts and environments of the course, for all tests of a run."""
-    return tmp_path_factory.mktemp("course-cache")
+def course_title(session_prefix: str) -> Iterator[str]:
+    """One workshop for all tests with real Jupyter, so that its image is built once; the image goes at the end."""
+    import docker
+    from docker.errors import DockerException
+
+    title = f"{session_prefix} course"
+    yield title
+    try:
+        client = docker.from_env()
+    except DockerException:
+        return  # no engine, so no image
+    for image in client.images.list(filters={"label": f"io.workshop.workshop={slug(title)}"}):
+        client.images.remove(image.id, force=True)
+    client.close()
 
 
 @pytest.fixture
-def course_folder(tmp_path: Path) -> Path:
-    return course(tmp_path / "course")
+def course_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The program's cache folder, shared by all tests of a run: checkouts and environments of the course."""
+    folder = tmp_path_factory.getbasetemp() / "course-cache"
+    monkeypatch.setenv("WORKSHOP_CACHE_DIR", str(folder))
+    return folder

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from workshop.service import inside
+from workshop.service.progress import RESTARTED_AFTER
 
 
 def cell(source: str, count: int | None = None, *, error: bool = False, at: str = "") -> dict[str, Any]:
@@ -78,10 +81,31 @@ def test_a_kernel_is_known_by_its_connection_file_and_its_folder(tmp_path: Path)
     elsewhere = tmp_path / "other"
     elsewhere.mkdir()
     try:
-        assert ask(tmp_path, do="look")["kernels"] == {"0a1b": kernel.pid}
+        assert ask(tmp_path, do="look")["kernels"]["0a1b"][0] == kernel.pid
         assert ask(elsewhere, do="look")["kernels"] == {}
     finally:
         kernel.communicate()
+
+
+def test_a_kernel_that_was_restarted_is_younger_than_its_connection_file(tmp_path: Path) -> None:
+    for name, age in (("first", 0), ("again", 30)):
+        file = tmp_path / f"kernel-{name}.json"
+        file.touch()
+        os.utime(file, (time.time() - age,) * 2)
+    kernels = [
+        subprocess.Popen(
+            [sys.executable, "-c", "import sys; sys.stdin.read()", "-f", str(tmp_path / f"kernel-{name}.json")],
+            cwd=tmp_path, stdin=subprocess.PIPE,
+        )
+        for name in ("first", "again")
+    ]  # fmt: skip
+    try:
+        found = ask(tmp_path, do="look")["kernels"]
+        assert abs(found["first"][1]) < RESTARTED_AFTER
+        assert found["again"][1] > 25
+    finally:
+        for kernel in kernels:
+            kernel.communicate()
 
 
 def test_files_are_placed_only_where_nothing_unexpected_is(tmp_path: Path) -> None:

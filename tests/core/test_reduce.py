@@ -146,6 +146,19 @@ def test_a_server_that_ended_and_was_started_again_is_crashed_until_something_ru
     assert seat_after(*happened, back, at=NOW + 3 * MINUTE).activity is Activity.OPEN
 
 
+def test_a_crash_is_dated_when_the_server_runs_again() -> None:
+    """The engine counts the restart first, and has no time of the start yet."""
+    dying = events.SeatChanged(replace(record(), restarts=1, started_at=None, endpoint=""))
+    again = events.SeatChanged(replace(record(), restarts=1, started_at=NOW + MINUTE))
+    assert seat_after(*CLAIMED, dying, again, pulse(), at=NOW + 2 * MINUTE).activity is Activity.CRASHED
+
+
+def test_restarts_of_before_the_gateway_began_are_no_news() -> None:
+    old = replace(record(), restarts=3, started_at=NOW)
+    happened = (events.SeatsListed((old,)), events.SeatAnswered(old), events.SeatClaimed(1, NOW), pulse(browsers=1))
+    assert seat_after(*happened).activity is Activity.OPEN
+
+
 def test_the_restart_of_a_kernel_is_no_work_and_is_counted() -> None:
     """Its new process is activity to the seat's server, within seconds of the memory being full."""
     full = events.SeatOutOfMemory(1, NOW + MINUTE)

@@ -29,6 +29,8 @@ class SeatFacts:
     oom_at: datetime | None = None
     pid_limit_at: datetime | None = None
     """When a process was last refused."""
+    restarts_dated: tuple[str, int] | None = None
+    """Of which object how many restarts are accounted for in `crashed_at`."""
     crashed_at: datetime | None = None
     """When the seat's server was last started again by its runtime, having ended by itself."""
     kernel_restarts: int = 0

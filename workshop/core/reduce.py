@@ -67,9 +67,11 @@ def _listed(facts: RoomFacts, records: tuple[SeatRecord, ...]) -> RoomFacts:
 
 
 def _changed(seat: SeatFacts, record: SeatRecord) -> SeatFacts:
-    before = seat.record
-    if before is not None and before.object_id == record.object_id and record.restarts > before.restarts:
-        seat = replace(seat, crashed_at=record.started_at or seat.crashed_at)
+    dated = seat.restarts_dated
+    if dated is None or dated[0] != record.object_id:
+        seat = replace(seat, restarts_dated=(record.object_id, record.restarts))
+    elif record.restarts > dated[1] and record.started_at is not None:  # while it is restarting, it has no start
+        seat = replace(seat, restarts_dated=(record.object_id, record.restarts), crashed_at=record.started_at)
     if record.state is SeatState.READY:
         return replace(seat, record=record, answered=identity(record), silent=0)
     return replace(seat, record=record)

@@ -174,9 +174,12 @@ def _when(cell: dict[str, Any]) -> str:
     return str(timing.get("shell.execute_reply") or timing.get("iopub.execute_input") or "")
 
 
-def kernels(root: str) -> dict[str, int]:
-    """The process of each Jupyter kernel, by the kernel's id: a restart keeps the id and changes the process."""
-    found: dict[str, int] = {}
+def kernels(root: str) -> dict[str, list[float]]:
+    """By each Jupyter kernel's id its process, and how many seconds after its connection file that was started.
+
+    A restart keeps id and file and changes the process: a kernel is started with its file, a restarted one later.
+    """
+    found: dict[str, list[float]] = {}
     here = os.path.realpath(".")
     try:
         names = [name for name in os.listdir(root) if name.isdigit()]
@@ -191,10 +194,20 @@ def kernels(root: str) -> dict[str, int]:
                 for word in words:
                     base = os.path.basename(word)
                     if base.startswith(b"kernel-") and base.endswith(b".json"):
-                        found[base[7:-5].decode("ascii", "replace")] = int(name)
-        except OSError:
+                        late = _started(root, name) - os.stat(word).st_mtime if os.path.exists(word) else 0.0
+                        found[base[7:-5].decode("ascii", "replace")] = [int(name), round(late, 2)]
+        except (OSError, ValueError, IndexError):
             continue
     return found
+
+
+def _started(root: str, name: str) -> float:
+    """When a process was started, in seconds since 1970."""
+    with open(os.path.join(root, name, "stat"), "rb") as stream:
+        ticks = int(stream.read().rpartition(b")")[2].split()[19])
+    with open(os.path.join(root, "stat"), "rb") as stream:
+        boot = next(int(line.split()[1]) for line in stream if line.startswith(b"btime"))
+    return boot + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def apply(order: dict[str, Any]) -> dict[str, Any]:

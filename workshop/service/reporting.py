@@ -43,7 +43,7 @@ async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:
         progress=_progress(wiring, classroom.uid),
         incidents=count_incidents(kinds),
         cost=await costing.cost_of_room(wiring, room),
-        collected=f"the work of {collected} seats" if collected else "",
+        collected=("the work of 1 seat" if collected == 1 else f"the work of {collected} seats") if collected else "",
     )
 
 
