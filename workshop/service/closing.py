@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from time import monotonic
 
@@ -58,16 +59,17 @@ async def down(
     async with alone(wiring, name):
         collected = await _collect_first(wiring, room, name, collect_to, discard=discard, report=report)
         written = await _write_report(wiring, room, report=report)
-        report(StepStarted("gateway", "Closing the door"))
-        stopped = False if from_gateway else await wiring.doors.stop(room.classroom)
-        report(StepFinished("gateway", "The door is closed"))
-        if collected is not None and stopped:
+        door = asyncio.create_task(_close_door(wiring, room, from_gateway=from_gateway, report=report))
+        if collected is not None and await door:
             # what was saved while the others were collected: most seats are only compared
             closed = " The door is closed; `workshop up` opens it again."
             await _collect_all(wiring, room, collected, report=report, door=closed)
         wiring.store.set_room_state(room.classroom.uid, closing=True)
         report(StepStarted("seats", f"Removing everything of {name}"))
-        removal = await room.runtime.close(room.classroom)
+        try:
+            removal = await room.runtime.close(room.classroom)
+        finally:
+            stopped = await door
         if stopped:
             report(RemovedObject("gateway", name))
             removal += Removal({"gateways": 1})
@@ -76,6 +78,16 @@ async def down(
             (wiring.state_dir / "locks" / name).unlink(missing_ok=True)
         report(StepFinished("seats", f"{len(removal.left)} left", monotonic() - began))
     return DownReport(name, removal, str(collected or ""), monotonic() - began, written)
+
+
+async def _close_door(wiring: Wiring, room: rooms.FoundRoom, *, from_gateway: bool, report: Report) -> bool:
+    """Whether there was a gateway to end."""
+    if from_gateway:
+        return False
+    report(StepStarted("gateway", "Closing the door"))
+    stopped = await wiring.doors.stop(room.classroom)
+    report(StepFinished("gateway", "The door is closed"))
+    return stopped
 
 
 async def _write_report(wiring: Wiring, room: rooms.FoundRoom, *, report: Report) -> Path | None:

@@ -143,10 +143,39 @@ async def _fill(
     adopted: bool,
     report: Report,
 ) -> UpReport:
-    """Have the gateway and seats 1 to `total`."""
+    """Have the gateway and seats 1 to `total`; both at the same time, for each is a second of waiting."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_open_door(wiring, classroom, report=report))
+            seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, total, report=report))
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+    outcomes = seating.result()
+    client = await wiring.doors.client(classroom)
+    if client is not None:
+        await client.act("refresh", {})
+    failed = tuple(_result(outcome) for outcome in outcomes if outcome.error is not None)
+    ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None and outcome.ready_after]
+    report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))
+    return UpReport(
+        snapshot=await watching.status(wiring, classroom.name),
+        failed=failed,
+        seconds=monotonic() - began,
+        first_ready_seconds=min(ready_after, default=None),
+        adopted=adopted,
+    )
+
+
+async def _open_door(wiring: Wiring, classroom: Classroom, *, report: Report) -> None:
     report(StepStarted("gateway", f"Opening {classroom.join_url()}"))
     await wiring.doors.ensure(classroom)
     report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
+
+
+async def _seat_all(
+    wiring: Wiring, classroom: Classroom, runtime: Runtime, facts: EngineFacts, total: int, *, report: Report
+) -> tuple[Outcome, ...]:
+    """Make what is missing, start what is stopped, and wait for all."""
     records = {record.number: record for record in await runtime.seats(classroom)}
     seats = plan_seats(total, records.values())
     pushed.owe(wiring, classroom.uid, seats.create)
@@ -158,19 +187,7 @@ async def _fill(
         provision(runtime, classroom, commands, at_once=at_once, report=report),
         _await_kept(runtime, classroom, [records[number] for number in seats.keep], report=report),
     )
-    client = await wiring.doors.client(classroom)
-    if client is not None:
-        await client.act("refresh", {})
-    failed = tuple(_result(outcome) for outcome in (*outcomes, *kept) if outcome.error is not None)
-    ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None]
-    report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))
-    return UpReport(
-        snapshot=await watching.status(wiring, classroom.name),
-        failed=failed,
-        seconds=monotonic() - began,
-        first_ready_seconds=min(ready_after, default=None),
-        adopted=adopted,
-    )
+    return (*outcomes, *kept)
 
 
 async def _await_kept(
