@@ -153,3 +153,28 @@ async def test_a_link_out_of_the_home_folder_is_not_followed(day: Day, tmp_path:
     report = await day.service.push(day.name, PushSource((corrected(tmp_path, "table.csv", b"new"),)))
     assert "leads out" in report.seats[0].error
     assert (await day.sh(1, "ls data/; rm -r $(readlink data)")).strip() == ""
+
+
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
+async def test_a_newer_commit_brings_what_it_changed_and_nothing_else(day: Day, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from tests.classday.conftest import REPOSITORY
+    from tests.support.git_repository import git
+
+    repository = tmp_path / "repository"
+    for path, data in (REPOSITORY | {"lesson.ipynb": b'{"cells": [], "fixed": 1}', "new.py": b"print()"}).items():
+        (repository / path).parent.mkdir(parents=True, exist_ok=True)
+        (repository / path).write_bytes(data)
+    git(repository, "init", "--quiet", "--initial-branch=main")
+    git(repository, "add", "--all")
+    git(repository, "commit", "--quiet", "--message", "a correction")
+    room = replace(day.found, classroom=replace(day.classroom, repository=str(repository)))
+    from workshop.ports.build import ignore_events
+    from workshop.service import push_source
+    from workshop.service.baseline import baseline
+
+    base = await baseline(day.wiring, room)
+    named = await push_source.named_files(day.wiring, room, PushSource(newer=True), base, (), report=ignore_events)
+    assert sorted(named.files) == ["lesson.ipynb", "new.py"]
+    assert named.commit == git(repository, "rev-parse", "HEAD")

@@ -132,8 +132,8 @@ async def test_watching_moves_no_activity(runtime: str, opened: Open, tmp_path: 
         link = (await room.seat(1)).link
         async with Student() as student:
             await student.enter(link)
-            kernel = await student._start_kernel()
-            assert kernel
+            # a kernel that is still booting says so later, by itself: one that has answered is quiet
+            assert (await student._execute(await student._start_kernel(), "print(6 * 7)")).output == "42"
         await room.until_seat(1, lambda seat: seat.claimed)
         before = await settled(room)
         await watched_for(12, lambda: room.seat(1))
