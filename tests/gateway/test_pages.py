@@ -225,12 +225,16 @@ async def test_the_waiting_room_lets_in_by_itself(
     await see_ui(page)
 
 
-async def test_two_browsers_at_one_seat_both_work_and_are_counted(house: House, new_page: NewPage) -> None:
-    for _ in range(2):
-        page = await new_page()
+async def test_two_browsers_at_one_seat_both_work_and_know_of_each_other(house: House, new_page: NewPage) -> None:
+    first, second = await new_page(), await new_page()
+    for page in (first, second):
         await page.goto(f"{house.url}/s/{house.code(1)}")
         await connected(page)
     assert house.gateway.presence.browsers(1) == 2
+    for page in (first, second):
+        await page.locator("#link-text", has_text="also from another browser").wait_for()
+    await second.close()
+    await first.get_by_text("Connected", exact=True).wait_for()
 
 
 async def test_the_bar_can_be_hidden_and_stays_so(house: House, new_page: NewPage) -> None:

@@ -116,3 +116,26 @@ def test_people_who_left_the_waiting_room_are_passed_over_and_forgotten() -> Non
 def test_a_place_in_line_cannot_be_had_by_claiming_the_future() -> None:
     room = WaitingRoom(lambda _count: None, clock=lambda: 0.0, wall=lambda: 1000.0)
     assert room.arrive("a", since=5000.0) == 1000.0
+
+
+async def test_requests_that_meet_a_stopping_gateway_are_not_told_of_an_error(
+    house: House, student_of: NewStudent
+) -> None:
+    student = student_of(house)
+    await student.enter(1)
+    statuses: set[int] = set()
+
+    async def ask() -> None:
+        while True:
+            try:
+                async with student.get("/seat/01/page", headers={"Accept": "*/*"}) as answer:
+                    await answer.read()
+                    statuses.add(answer.status)
+            except aiohttp.ClientError:
+                return
+
+    asking = [asyncio.create_task(ask()) for _ in range(8)]
+    await until(lambda: statuses)
+    await house.gateway.stop()
+    await asyncio.wait_for(asyncio.gather(*asking), 10)
+    assert statuses == {200}

@@ -61,9 +61,13 @@ class Proxy:
             max_field_size=MAX_HEADER,
         )
 
-    async def stop(self) -> None:
+    def hang_up(self) -> None:
+        """End all WebSockets: they would never end by themselves."""
         for end in tuple(self._spliced):
             end.end()
+
+    async def stop(self) -> None:
+        self.hang_up()
         if self._session is not None:
             await self._session.close()
 

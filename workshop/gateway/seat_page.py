@@ -128,6 +128,7 @@ class SeatPage:
             "messages": _numbered(snapshot.messages),
             "help": seat.help_since.isoformat() if seat and seat.help_since else None,
             "place": _place(snapshot, number),
+            "shared": self._presence.browsers(number) > 1,
             "name": "" if self._settings.strict_privacy or seat is None else seat.label,
         }
 
@@ -143,13 +144,15 @@ class SeatPage:
         await socket.prepare(request)
         changed = asyncio.Event()
         self._sockets[changed] = socket
-        with self._presence.here(number, browser):
-            reader = asyncio.ensure_future(_drain(socket))
-            try:
+        reader = asyncio.ensure_future(_drain(socket))
+        try:
+            with self._presence.here(number, browser):
+                self._wake()  # the others at this seat hear of the newcomer
                 await self._tell(socket, changed, reader, number)
-            finally:
-                self._sockets.pop(changed, None)
-                reader.cancel()
+        finally:
+            self._sockets.pop(changed, None)
+            reader.cancel()
+            self._wake()
         return socket
 
     async def _tell(

@@ -157,10 +157,11 @@ class Gateway:
         await self._control.stop()
         await self._seat_page.stop()
         await self._check.stop()
-        await self._proxy.stop()
+        self._proxy.hang_up()
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+        await self._proxy.stop()
         self._compression.stop()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:

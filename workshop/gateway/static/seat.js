@@ -143,7 +143,7 @@ function apply(next) {
   offset = Date.parse(view.now) - Date.now();
   if (view.closing) { location.reload(); return; }
   if (view.ready) {
-    setLink("good", texts.connected);
+    setLink("good", view.shared ? texts.shared : texts.connected);
     if (!wasReady) announce(texts.back);
   } else {
     setLink("bad", view.stuck ? texts.stuck : texts.restarting);
