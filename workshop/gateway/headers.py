@@ -86,8 +86,8 @@ def returned(
     for name in ("Location", "Content-Location"):
         if target := given.get(name):
             headers[name] = scoped_location(target, upstream, origins, seat_path)
-    if (allowed := given.get("Service-Worker-Allowed")) and allowed.startswith(seat_path):
-        headers["Service-Worker-Allowed"] = allowed
+    if allowed := given.get("Service-Worker-Allowed"):
+        headers["Service-Worker-Allowed"] = allowed if allowed.startswith(seat_path) else seat_path
     if given.get("X-Frame-Options"):
         headers["X-Frame-Options"] = "SAMEORIGIN"  # our own seat page frames it
     for name in ("Content-Security-Policy",):
