@@ -22,7 +22,7 @@ from workshop.model.seat import Limits, SeatRecord, SeatState
 from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
-from workshop.service import building, finding, peaks, pushed, rooms, watching
+from workshop.service import building, checking, finding, peaks, pushed, rooms, watching
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
 from workshop.service.wiring import Wiring
 
@@ -213,6 +213,8 @@ def _result(outcome: Outcome) -> SeatResult:
 
 async def _wanted(wiring: Wiring, request: UpRequest) -> _Wanted:
     workshop = await finding.load(wiring, request.file)
+    if missing := checking.not_carried_out(workshop.definition):
+        raise UsageError(f"{missing[0].path}: {missing[0].message}", hint=missing[0].hint)
     name = request.name or workshop.slug
     if NAME.fullmatch(name) is None:
         raise UsageError(
