@@ -13,7 +13,7 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable
+from functools import lru_cache
 from http.cookies import Morsel, SimpleCookie
 
 from aiohttp import web
@@ -104,10 +104,11 @@ def _set(response: web.StreamResponse, name: str, value: str, path: str, *, secu
 
 def ours(request: web.BaseRequest) -> dict[str, str]:
     """Our cookies of a request, read without the cost of a full parse."""
-    return split(request.headers.getall("Cookie", ()))[0]
+    return split(tuple(request.headers.getall("Cookie", ())))[0]
 
 
-def split(lines: Iterable[str]) -> tuple[dict[str, str], str]:
+@lru_cache(maxsize=1024)  # a browser sends the same line with each of its requests
+def split(lines: tuple[str, ...]) -> tuple[dict[str, str], str]:
     """Our cookies by name (of two with one name the first, which has the longer path), and the rest as one line."""
     mine: dict[str, str] = {}
     others = []

@@ -49,7 +49,7 @@ def forwarded(
     headers: CIMultiDict[str] = CIMultiDict(
         [(name, value) for name, value in given.items() if name.lower() not in dropped]
     )
-    cookie = split(given.getall("Cookie", ()))[1]
+    cookie = split(tuple(given.getall("Cookie", ())))[1]
     if cookie:
         headers["Cookie"] = cookie
     if upstream.token:
