@@ -53,11 +53,26 @@ async def run_first_cell(page: Page, notebook: str) -> str:
     lab: FrameLocator = page.frame_locator("#ui")
     await lab.locator(f'.jp-DirListing-item[title*="{notebook}"]').dblclick(timeout=PATIENCE)
     await lab.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for(timeout=PATIENCE)
-    await lab.locator(".jp-Notebook .jp-CodeCell .cm-content").first.click()
-    await page.keyboard.press("Shift+Enter")
+    await send_first_cell(page, lab)
     output = lab.locator(".jp-Notebook .jp-OutputArea-output").first
     await output.wait_for(timeout=PATIENCE)
     return await output.inner_text()
+
+
+async def send_first_cell(page: Page, lab: FrameLocator) -> None:
+    """Press Shift+Enter until the cell says it was sent: JupyterLab passes over a key in the instant it gets ready."""
+    from playwright.async_api import TimeoutError as NotYet
+
+    cell = lab.locator(".jp-Notebook .jp-CodeCell").first
+    sent = cell.locator(".jp-InputPrompt").filter(has_not_text="[ ]")
+    for last in (False, False, False, True):
+        await cell.locator(".cm-content").click()
+        await page.keyboard.press("Shift+Enter")
+        try:
+            return await sent.wait_for(timeout=PATIENCE / 12)
+        except NotYet:
+            if last:
+                raise
 
 
 @on_docker
