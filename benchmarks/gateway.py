@@ -16,6 +16,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -125,8 +126,10 @@ async def serve_gateway(port: int, endpoint: str, token: str) -> None:
         room, SqliteStore(folder / "state.db"), lambda _fact: None, control_socket=folder / "s", pulse_interval=0
     )
     await gateway.start()
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     try:
-        await asyncio.Event().wait()
+        await ended.wait()
     finally:
         await gateway.stop()
         shutil.rmtree(folder, ignore_errors=True)

@@ -319,8 +319,7 @@ async def violations(page: Any, axe: str, rules: list[str] = RULES) -> list[str]
     ]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", [LAPTOP, PHONE], ids=["laptop", "phone"])
+@pytest.mark.parametrize(("device", "scheme"), [(LAPTOP, "light"), (PHONE, "dark")], ids=["laptop", "phone"])
 async def test_axe_finds_nothing_on_any_of_our_pages(
     open_house: OpenHouse, new_page: NewPage, student_of: NewStudent, axe: str, device: dict[str, Any], scheme: str
 ) -> None:
