@@ -222,3 +222,20 @@ async def test_a_paused_seat_is_read_without_waking_it(day: Day, tmp_path: Path)
     assert report.seats[0].new == 1
     assert (await day.runtime.seats(day.classroom))[0].state is SeatState.PAUSED
     await day.runtime.pause(day.classroom, 1, paused=False)
+
+
+@real_runtimes
+async def test_work_of_before_a_restart_is_collected_also_when_its_folder_was_moved(day: Day, tmp_path: Path) -> None:
+    """What tells the image's files from a participant's must not be reset by a restart."""
+    day.claim(1)
+    await day.sh(1, "printf HELLO > README.md && printf a,b > data/table.csv && truncate -s 8 data/table.csv && sync")
+    await day.sh(1, "mv data data2 && mkdir data && cp -p data2/empty data/empty")
+    await day.runtime.restart(day.classroom, 1)
+    report = await day.service.collect(day.name, to=tmp_path)
+    assert report.seats[0].file is not None
+    assert archive(report.seats[0].file) == {
+        "README.md": b"HELLO", "data2/table.csv": b"a,b" + bytes(5), "data2/empty": b"",
+    }  # fmt: skip
+    assert (await day.service.teardown_plan(day.name)).uncollected == ()
+    await day.sh(1, "printf HELLA > README.md")
+    assert (await day.service.teardown_plan(day.name)).uncollected == (1,)

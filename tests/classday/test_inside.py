@@ -134,3 +134,22 @@ def test_files_are_placed_only_where_nothing_unexpected_is(tmp_path: Path) -> No
         "deep/fresh", "mine", "old",
     ]  # fmt: skip
     assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_only_files_older_than_the_container_are_not_read(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    for path in ("image.bin", "kept/image.bin", "moved/image.bin"):
+        (home / path).parent.mkdir(parents=True, exist_ok=True)
+        (home / path).write_text("the image's")
+    mark = tmp_path / "mark"
+    time.sleep(0.05)  # status times have the kernel's ticks
+    mark.touch()
+    time.sleep(0.05)
+    (home / "moved").rename(home / "elsewhere")
+    (home / "mine.bin").write_text("mine")
+    os.utime(home / "mine.bin", (0, 0))  # what participants can set says nothing
+    found = ask(home, do="list", marks=[str(tmp_path / "none"), str(mark)])["files"]
+    assert {path: bool(entry[1]) for path, entry in found.items()} == {
+        "image.bin": False, "kept/image.bin": False, "elsewhere/image.bin": True, "mine.bin": True,
+    }  # fmt: skip
+    assert all(entry[1] for entry in ask(home, do="list", marks=[str(tmp_path / "none")])["files"].values())

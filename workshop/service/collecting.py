@@ -112,7 +112,7 @@ async def _collect_seat(
     file = manifest.folder / f"seat-{seat_name(number)}.tar.gz"
     remove_partials(manifest.folder, file.name)
     try:
-        quick = await seat_files.quick_listing(room, record, everything=everything)
+        quick = await seat_files.quick_listing(room, record, baseline=base.files, everything=everything)
         if quick is not None and not quick.errors:
             listed = compare(base.files, quick.files, everything=everything)
             kept = await manifest.still_true(number, file, fingerprint(listed))
@@ -266,7 +266,7 @@ async def uncollected(wiring: Wiring, room: rooms.FoundRoom, numbers: Sequence[i
     async def one(number: int) -> tuple[int, str]:
         async with gate:
             try:
-                listing = await seat_files.listing(room, records[number])
+                listing = await seat_files.listing(room, records[number], baseline=base.files)
             except RuntimeUnreachable:
                 raise
             except WorkshopError as error:

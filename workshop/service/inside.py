@@ -32,13 +32,16 @@ def main(words: str) -> None:
     sys.stdout.write(json.dumps(work(order)) + "\n")
 
 
-def walk(junk: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """Every file and link below the current folder, as a path with slashes and its `os.DirEntry`."""
+def walk(junk: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str], float]]:
+    """Every file and link below the current folder: its path with slashes, its entry, and since when it is there.
+
+    That is the latest change of status of its folders: who moves a folder changes that one's own.
+    """
     patterns = [fnmatch.translate(pattern) for pattern in junk]
     is_junk = re.compile("|".join(patterns)).match if patterns else _no
-    folders = [""]
+    folders = [("", 0.0)]
     while folders:
-        folder = folders.pop()
+        folder, since = folders.pop()
         try:
             entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
         except OSError:
@@ -49,10 +52,26 @@ def walk(junk: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
             rooted = "/" + path + ("/" if is_folder else "")
             if is_junk(rooted):
                 continue
-            if is_folder:
-                folders.append(path + "/")
-            else:
-                yield path, entry
+            if not is_folder:
+                yield path, entry, since
+                continue
+            try:
+                folders.append((path + "/", max(since, entry.stat(follow_symlinks=False).st_ctime)))
+            except OSError:
+                continue
+
+
+def made_at(marks: Iterable[str]) -> float:
+    """When this container was made, from a file that its engine put there then and that nobody in it can touch.
+
+    Status times come from the kernel: nobody sets them back. A file older than the container is its image's.
+    """
+    for mark in marks:
+        try:
+            return os.lstat(mark).st_ctime
+        except OSError:
+            continue
+    return 0.0
 
 
 def _no(_path: str) -> None:
@@ -60,25 +79,33 @@ def _no(_path: str) -> None:
 
 
 def list_files(order: dict[str, Any]) -> dict[str, Any]:
-    """Files with size and sha256, links with their targets; `wanted` narrows to these paths and what stands beside."""
+    """Files with size and sha256, links with their targets; `wanted` narrows to these paths and what stands beside.
+
+    With `marks`, a file that is the image's for sure is not read: it has no sha256.
+    """
     wanted = order.get("wanted")
+    made = made_at(order.get("marks", ()))
     cells = order.get("cells")
     files: dict[str, Any] = {}
     links: dict[str, str] = {}
     errors: dict[str, str] = {}
-    for path, entry in walk(order.get("junk", ())) if wanted is None else _named(wanted):
+    for path, entry, since in walk(order.get("junk", ())) if wanted is None else _named(wanted):
         try:
             if entry.is_symlink():
                 links[path] = os.readlink(path)
             elif entry.is_file(follow_symlinks=False):
-                size = entry.stat(follow_symlinks=False).st_size
-                files[path] = [size, digest(path), cells_of(path, size) if cells else ""]
+                info = entry.stat(follow_symlinks=False)
+                size = info.st_size
+                if max(since, info.st_ctime) < made:
+                    files[path] = [size, "", ""]
+                else:
+                    files[path] = [size, digest(path), cells_of(path, size) if cells else ""]
         except OSError as error:
             errors[path] = str(error.strerror)
     return {"files": files, "links": links, "errors": errors}
 
 
-def _named(wanted: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def _named(wanted: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str], float]]:
     """The wanted paths, and the files in their folders whose names say `.updated-`."""
     names: dict[str, set[str]] = {}
     for path in wanted:
@@ -90,7 +117,7 @@ def _named(wanted: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str]]]:
             continue
         for entry in entries:
             if entry.name in named or ".updated-" in entry.name:
-                yield os.path.join(folder, entry.name), entry
+                yield os.path.join(folder, entry.name), entry, 0.0
 
 
 def digest(path: str) -> str:
@@ -130,7 +157,7 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
     newest = 0.0
     notebooks: dict[str, Any] = {}
     there: list[str] = []
-    for path, entry in walk(order.get("junk", ())):
+    for path, entry, _since in walk(order.get("junk", ())):
         try:
             info = entry.stat(follow_symlinks=False)
         except OSError:

@@ -10,7 +10,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from workshop.core.changes import JUNK, FileFact, Kind, is_junk
+from workshop.core.changes import JUNK, FileFact, FileList, Kind, is_junk
 from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
 from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.service import inside
@@ -19,6 +19,8 @@ from workshop.service.tar_files import facts_of, in_thread, link_fact
 
 log = logging.getLogger(__name__)
 
+MARKS = ("/.dockerenv",)
+"""Files that an engine makes when it makes a container, and never again: Podman's is made anew at each start."""
 RUNNING = (SeatState.STARTING, SeatState.READY)
 
 
@@ -64,17 +66,25 @@ async def ask(room: FoundRoom, number: int, order: Mapping[str, Any], *, timeout
 
 
 async def quick_listing(
-    room: FoundRoom, record: SeatRecord, *, everything: bool = False, wanted: Collection[str] | None = None
+    room: FoundRoom,
+    record: SeatRecord,
+    *,
+    baseline: FileList | None = None,
+    everything: bool = False,
+    wanted: Collection[str] | None = None,
 ) -> Listing | None:
     """The listing as the seat itself gives it; None when it cannot.
 
     Args:
+        baseline: what the image has: files that were certainly not touched since are not read again.
         everything: caches and traces of programs too.
         wanted: these paths alone, and what stands beside them as an update; notebooks with their `cells`.
     """
     if record.state not in RUNNING:
         return None
     order: dict[str, Any] = {"do": "list", "junk": () if everything else JUNK}
+    if baseline is not None:
+        order["marks"] = MARKS
     if wanted is not None:
         order |= {"wanted": sorted(wanted), "cells": True}
     answer = await ask(room, record.number, order, timeout=120)
@@ -85,16 +95,42 @@ async def quick_listing(
         for path, (size, digest, cells) in answer["files"].items()
     }
     files |= {path: link_fact(str(target)) for path, target in answer["links"].items()}
-    return Listing(files, {path: str(reason) for path, reason in answer["errors"].items()})
+    errors = {path: str(reason) for path, reason in answer["errors"].items()}
+    if baseline is None:
+        return Listing(files, errors)
+    return await _completed(room, record, Listing(files, errors), baseline)
 
 
-async def listing(room: FoundRoom, record: SeatRecord, *, everything: bool = False) -> Listing:
+async def _completed(room: FoundRoom, record: SeatRecord, found: Listing, baseline: FileList) -> Listing | None:
+    """The listing with the digests of files that were not read: the image's own, where the image has such a file."""
+    unread = {path: fact for path, fact in found.files.items() if fact.kind is Kind.FILE and not fact.content}
+    known = {path for path, fact in unread.items() if _is_in(baseline, path, fact)}
+    files = found.files | {path: baseline[path] for path in known}
+    rest = unread.keys() - known
+    if not rest:
+        return Listing(files, found.errors)
+    asked = await quick_listing(room, record, wanted=rest)
+    if asked is None:
+        return None
+    files |= {path: asked.files[path] for path in rest & asked.files.keys()}
+    gone = rest - asked.files.keys()
+    return Listing({path: fact for path, fact in files.items() if path not in gone}, found.errors | asked.errors)
+
+
+def _is_in(baseline: FileList, path: str, fact: FileFact) -> bool:
+    before = baseline.get(path)
+    return before is not None and before.kind is Kind.FILE and before.size == fact.size
+
+
+async def listing(
+    room: FoundRoom, record: SeatRecord, *, baseline: FileList | None = None, everything: bool = False
+) -> Listing:
     """All files of a seat, running or not.
 
     Raises:
         SeatFailed: its files cannot be read.
     """
-    quick = await quick_listing(room, record, everything=everything)
+    quick = await quick_listing(room, record, baseline=baseline, everything=everything)
     if quick is not None and not quick.errors:
         return quick
     return await streamed_listing(room, record.number, everything=everything)

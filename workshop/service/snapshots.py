@@ -88,7 +88,7 @@ async def take_snapshot(
     """A copy of what differs from the image; None when nothing does, or nothing since the last snapshot."""
     uid, number = room.classroom.uid, record.number
     last = max(of_seat(wiring, uid, number), key=lambda snapshot: snapshot.id, default=None)
-    quick = await seat_files.quick_listing(room, record)
+    quick = await seat_files.quick_listing(room, record, baseline=base.files)
     if quick is not None:
         changes = compare(base.files, quick.files)
         own = sum(change.fact.size for change in changes if change.state in (State.NEW, State.CHANGED))
