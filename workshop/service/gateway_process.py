@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workshop.config.themes import load_themes
 from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
+from workshop.gateway.settings import GatewaySettings
 from workshop.service import rooms
 from workshop.service.doors import door_files, holding
 from workshop.service.duties import Duties
@@ -89,7 +91,9 @@ async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
         loop.add_signal_handler(sign, ends.stop.set)
     room = Room(found.classroom, found.runtime, wiring.store, clock=wiring.clock, stop=ends.stop.set)
     files = door_files(wiring.places.sockets, wiring.places.state / "logs", found.classroom.uid)
-    gateway = Gateway(room, wiring.store, room.report, control_socket=files.socket)
+    palette = load_themes(wiring.places).palette(wiring.setting("theme"))
+    wishes = GatewaySettings.of(found.classroom, palette=palette)
+    gateway = Gateway(room, wiring.store, room.report, control_socket=files.socket, settings=wishes)
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(room.run()),
         asyncio.create_task(_until_removed(wiring, name, ends)),
