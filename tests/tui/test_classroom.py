@@ -89,7 +89,7 @@ async def test_sort_keys_put_what_matters_first(app: Callable[..., WorkshopApp],
         if key == "N":
             await press(pilot, "S")
         await press(pilot, key)
-        assert table(running).keys[0] == first
+        await until(pilot, lambda: table(running).keys[0] == first)
 
 
 async def test_the_same_sort_key_again_turns_the_order_round(app: Callable[..., WorkshopApp]) -> None:
