@@ -16,6 +16,7 @@ from workshop.errors import PartlyDone, UsageError
 from workshop.model.seat import SeatState
 
 every_runtime = pytest.mark.parametrize("kind", ALL, indirect=True)
+near_runtimes = pytest.mark.parametrize("kind", ["fake", "process"], indirect=True)
 real_runtimes = pytest.mark.parametrize("kind", REAL, indirect=True)
 
 
@@ -46,7 +47,7 @@ async def test_an_archive_holds_what_differs_from_the_image_and_nothing_else(day
     assert stat.S_IMODE(seat.file.stat().st_mode) == 0o600
 
 
-@every_runtime
+@near_runtimes
 async def test_the_manifest_has_sizes_digests_and_no_secret(day: Day, tmp_path: Path) -> None:
     day.claim(1, 2)
     await day.write(1, {"a.txt": b"abc"})
@@ -62,7 +63,7 @@ async def test_the_manifest_has_sizes_digests_and_no_secret(day: Day, tmp_path: 
     assert day.classroom.key not in text
 
 
-@every_runtime
+@near_runtimes
 async def test_everything_takes_the_whole_home(day: Day, tmp_path: Path) -> None:
     day.claim(1)
     await day.write(1, {"a.txt": b"abc"})
@@ -99,7 +100,7 @@ async def test_deleted_files_are_named_and_both_ways_of_reading_agree(day: Day, 
         assert archive(tmp_path / folder / "seat-01.tar.gz") == {"a/b.txt": b"b", "hard.txt": b"b"}
 
 
-@every_runtime
+@near_runtimes
 async def test_a_second_collection_reads_only_what_has_changed(day: Day, tmp_path: Path) -> None:
     day.claim(1, 2)
     await day.write(1, {"a.txt": b"one"})
@@ -126,7 +127,7 @@ async def test_an_archive_that_is_damaged_is_made_again(day: Day, tmp_path: Path
     assert archive(file) == {"a.txt": b"one"}
 
 
-@every_runtime
+@near_runtimes
 async def test_a_seat_that_cannot_be_read_is_named_and_stops_no_other(
     day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +155,7 @@ async def test_a_seat_that_cannot_be_read_is_named_and_stops_no_other(
     assert [file.name for file in tmp_path.glob("*.part")] == []
 
 
-@every_runtime
+@near_runtimes
 async def test_another_class_s_folder_is_refused(day: Day, tmp_path: Path) -> None:
     day.claim(1)
     (tmp_path / "manifest.json").write_text('{"classroom": "other", "classroom_uid": "1", "seats": []}')
@@ -187,7 +188,7 @@ async def test_teardown_is_refused_while_work_would_be_lost_and_names_the_seats(
     assert report.removal.left == ()
 
 
-@every_runtime
+@near_runtimes
 async def test_teardown_collects_when_asked_and_a_failure_removes_nothing(
     day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,7 +214,7 @@ async def test_teardown_collects_when_asked_and_a_failure_removes_nothing(
     assert archive(tmp_path / "full" / "seat-01.tar.gz") == {"a.txt": b"a"}
 
 
-@every_runtime
+@near_runtimes
 async def test_a_paused_seat_is_read_without_waking_it(day: Day, tmp_path: Path) -> None:
     day.claim(1)
     await day.write(1, {"a.txt": b"a"})

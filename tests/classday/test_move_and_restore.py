@@ -15,6 +15,7 @@ from workshop.service.baseline import baseline
 from workshop.service.snapshots import take_snapshot
 
 every_runtime = pytest.mark.parametrize("kind", ALL, indirect=True)
+near_runtimes = pytest.mark.parametrize("kind", ["fake", "process"], indirect=True)
 real_runtimes = pytest.mark.parametrize("kind", REAL, indirect=True)
 
 
@@ -106,7 +107,7 @@ async def test_a_move_killed_after_the_new_seat_was_made_is_finished_by_the_gate
     assert (await day.read(1))["mine.txt"] == b"mine"
 
 
-@every_runtime
+@near_runtimes
 async def test_a_move_killed_before_anything_was_made_lets_the_old_seat_go_on(
     day: Day, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,7 +140,7 @@ async def test_reset_gives_the_image_s_files_and_what_was_pushed(day: Day, tmp_p
     assert archive(kept)["mine.txt"] == b"mine"
 
 
-@every_runtime
+@near_runtimes
 async def test_snapshots_are_taken_of_changes_only_and_three_are_kept(day: Day) -> None:
     base = await baseline(day.wiring, day.found)
 
@@ -178,7 +179,7 @@ async def test_a_seat_is_restored_from_a_snapshot_and_what_was_there_is_kept(day
         await day.service.restore(day.name, [1], snapshot="x")
 
 
-@every_runtime
+@near_runtimes
 async def test_the_gateway_brings_a_returning_seat_what_was_pushed(day: Day, tmp_path: Path) -> None:
     from workshop.service import PushSource
 

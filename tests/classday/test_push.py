@@ -14,6 +14,7 @@ from workshop.errors import UsageError
 from workshop.service import PushSource, pushing
 
 every_runtime = pytest.mark.parametrize("kind", ALL, indirect=True)
+near_runtimes = pytest.mark.parametrize("kind", ["fake", "process"], indirect=True)
 real_runtimes = pytest.mark.parametrize("kind", REAL, indirect=True)
 
 
@@ -43,7 +44,7 @@ async def test_untouched_copies_are_replaced_and_changed_ones_kept(day: Day, tmp
     assert not [path for seat in (first, second) for path in seat if ".workshop-push" in path]
 
 
-@every_runtime
+@near_runtimes
 async def test_the_plan_says_the_same_and_writes_nothing(day: Day, tmp_path: Path) -> None:
     await day.write(2, {"lesson.ipynb": b"mine"})
     before = [await day.read(1), await day.read(2)]
@@ -54,7 +55,7 @@ async def test_the_plan_says_the_same_and_writes_nothing(day: Day, tmp_path: Pat
     assert steps(plan) == steps(await day.service.push(day.name, source))
 
 
-@every_runtime
+@near_runtimes
 async def test_repeating_a_push_changes_nothing_and_a_second_version_replaces_the_first(
     day: Day, tmp_path: Path
 ) -> None:
@@ -70,7 +71,7 @@ async def test_repeating_a_push_changes_nothing_and_a_second_version_replaces_th
     assert (await day.read(2))["lesson.ipynb"] == b"mine"
 
 
-@real_runtimes
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
 async def test_a_notebook_that_was_only_opened_is_replaced(day: Day, tmp_path: Path) -> None:
     """JupyterLab writes kernel and language into a notebook that is opened, and its own layout of the JSON."""
     document = json.loads(LESSON)
@@ -93,7 +94,7 @@ async def test_a_seat_that_is_down_gets_it_when_it_returns(day: Day, tmp_path: P
     assert await pushing.catch_up(day.wiring, day.found, record) == ()
 
 
-@every_runtime
+@near_runtimes
 async def test_a_folder_keeps_its_shape_and_a_known_name_finds_its_place(day: Day, tmp_path: Path) -> None:
     folder = tmp_path / "extra"
     (folder / "deep").mkdir(parents=True)
@@ -139,7 +140,7 @@ async def test_a_file_saved_between_the_look_and_the_write_is_kept(
     assert (await day.read(1))["lesson.ipynb"] == b"saved just now"
 
 
-@real_runtimes
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
 async def test_something_else_in_the_way_is_an_error_of_that_seat_alone(day: Day, tmp_path: Path) -> None:
     await day.sh(1, "rm lesson.ipynb && mkdir lesson.ipynb")
     report = await day.service.push(day.name, PushSource((corrected(tmp_path),)))
