@@ -60,7 +60,7 @@ LONG_AGO = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
         (pod(container(state={"running": {}})), SeatState.STARTING, ""),
         (pod(container(state={"running": {}}), annotations={"io.workshop.stopped": "yes"}), SeatState.STOPPED, "stopped"),
         (pod(container(state={"running": {}}), annotations={"io.workshop.paused": "yes"}), SeatState.PAUSED, "paused"),
-        (pod(container(state={"running": {}}), deletionTimestamp=datetime.now(UTC).isoformat()), SeatState.REMOVING, ""),
+        (pod(container(state={"running": {}}), deletionTimestamp=(datetime.now(UTC) + timedelta(hours=2)).isoformat()), SeatState.REMOVING, ""),
         (pod(container(state={"running": {}}), deletionTimestamp=LONG_AGO), SeatState.LOST, "node1 does not answer"),
         (pod(container(state={"running": {}}) | {"conditions": [condition("Ready", "False"), condition("ContainersReady", "True")]}),
          SeatState.LOST, "node1 does not answer"),
