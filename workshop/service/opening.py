@@ -153,7 +153,9 @@ async def _fill(
     outcomes = seating.result()
     client = await wiring.doors.client(classroom)
     if client is not None:
-        await client.act("refresh", {})
+        # seats that answered here need not wait for the gateway's own look at them
+        answered = [outcome.number for outcome in outcomes if outcome.error is None]
+        await client.act("refresh", {"answered": answered})
     failed = tuple(_result(outcome) for outcome in outcomes if outcome.error is not None)
     ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None and outcome.ready_after]
     report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))

@@ -166,7 +166,12 @@ class Room:
         match verb:
             case "refresh":
                 self._remember()
-                self.report(events.SeatsListed(await self._runtime.seats(self.classroom)))
+                records = await self._runtime.seats(self.classroom)
+                self.report(events.SeatsListed(records))
+                answered = set(arguments.get("answered", ()))
+                for record in records:
+                    if record.number in answered and record.state is SeatState.STARTING:
+                        self.report(events.SeatAnswered(record))
             case "extend":
                 ends = (self.ends or self._clock()) + timedelta(seconds=float(arguments["seconds"]))
                 self._store.set_room_state(uid, ends=ends)
