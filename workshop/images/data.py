@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 from urllib.request import url2pathname
 
+from workshop.engines.file_lock import FileLock
 from workshop.errors import SourceError
 from workshop.images.download import Progress, download, new_client
-from workshop.images.file_lock import FileLock
 from workshop.images.links import redact
 from workshop.model.amounts import format_size
 from workshop.model.events import LogLine, StepFinished, StepStarted

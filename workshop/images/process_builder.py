@@ -18,11 +18,11 @@ from typing import Any
 
 import psutil
 
+from workshop.engines.file_lock import FileLock
 from workshop.errors import BuildFailed, WorkshopError
 from workshop.images.checkouts import file_name
 from workshop.images.dockerfile import recipe_hash
 from workshop.images.environment_steps import EnvironmentSteps
-from workshop.images.file_lock import FileLock
 from workshop.images.image_records import short_commit
 from workshop.images.installs import InstallPlan, install_plan
 from workshop.images.links import redact

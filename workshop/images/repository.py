@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from workshop.engines.file_lock import FileLock
 from workshop.errors import SourceError
 from workshop.images.checkouts import check_size, file_name, short_hash
-from workshop.images.file_lock import FileLock
 from workshop.images.git import (
     FETCH_TIMEOUT,
     SHA,

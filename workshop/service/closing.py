@@ -13,7 +13,6 @@ from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
 from workshop.service import rehearsing, reporting, room_folder, rooms, watching
 from workshop.service.collecting import collect_seats, uncollected, used_seats
-from workshop.service.opening import alone
 from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
 
@@ -56,7 +55,7 @@ async def down(
         if _finish_forgetting(wiring, name):
             return DownReport(name, Removal(), seconds=monotonic() - began)
         raise
-    async with alone(wiring, name):
+    async with wiring.alone(name):
         collected = await _collect_first(wiring, room, name, collect_to, discard=discard, report=report)
         written = await _write_report(wiring, room, report=report)
         door = asyncio.create_task(_close_door(wiring, room, from_gateway=from_gateway, report=report))
@@ -75,7 +74,7 @@ async def down(
             removal += Removal({"gateways": 1})
         if not removal.left:
             _forget(wiring, room.classroom.uid)
-            (wiring.state_dir / "locks" / name).unlink(missing_ok=True)
+            wiring.lock_file(name).unlink(missing_ok=True)
         report(StepFinished("seats", f"{len(removal.left)} left", monotonic() - began))
     return DownReport(name, removal, str(collected or ""), monotonic() - began, written)
 

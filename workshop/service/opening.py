@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import os
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from time import monotonic
 
@@ -14,7 +10,7 @@ from workshop.core.fit import fit
 from workshop.core.launch import seat_command
 from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
-from workshop.errors import DoesNotFit, NameInUse, RuntimeRefused, SeatFailed, UsageError, WorkshopError
+from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
 from workshop.model.classroom import NAME, Classroom, new_key, new_uid
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
@@ -28,31 +24,43 @@ from workshop.service.wiring import Wiring
 
 
 @dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a request comes to once the definition and the engines were asked."""
+class _Asked:
+    """What a request says once its definition was read."""
 
     workshop: Workshop
     runtime_name: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What it comes to once the engines were asked: to be found out while the classroom's lock is held."""
+
     seats: int
     spares: int
     found: rooms.FoundRoom | None
+    others: tuple[Classroom, ...]
+
+    @property
+    def total(self) -> int:
+        return self.seats + self.spares
 
 
 async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
-    wanted = await _wanted(wiring, request)
-    runtime = wiring.runtime(wanted.runtime_name)
+    asked = await _asked(wiring, request)
+    wanted = await _wanted(wiring, request, asked)
+    runtime = wiring.runtime(asked.runtime_name)
     facts = await runtime.facts()
     if wanted.found is not None:
         classroom, image = wanted.found.classroom, None
         records = await runtime.seats(classroom)
     else:
-        prepared = await building.prepare(wiring, wanted.workshop, report=report)
-        image = await wiring.builder(wanted.runtime_name).find(prepared)
+        prepared = await building.prepare(wiring, asked.workshop, report=report)
+        image = await wiring.builder(asked.runtime_name).find(prepared)
         records = ()
-        classroom = await _new_classroom(wiring, request, wanted, image, commit=prepared.source.commit)
-    seats = plan_seats(wanted.seats + wanted.spares, records)
-    fits = await _fit(wiring, facts, classroom, wanted.seats + wanted.spares)
+        classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=prepared.source.commit)
+    seats = plan_seats(wanted.total, records)
+    fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
     return UpPlan(
         classroom=classroom,
         create=seats.create,
@@ -77,20 +85,20 @@ def _sentences(
 
 async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
     began = monotonic()
-    wanted = await _wanted(wiring, request)
-    runtime = wiring.runtime(wanted.runtime_name)
+    asked = await _asked(wiring, request)
+    runtime = wiring.runtime(asked.runtime_name)
     facts = await runtime.facts()
     for note in facts.notes:
         report(Noted(note, level="warning"))
-    async with _alone(wiring, wanted.name):
-        total = wanted.seats + wanted.spares
+    async with wiring.alone(asked.name):
+        wanted = await _wanted(wiring, request, asked)
         if wanted.found is not None:
             classroom = wanted.found.classroom
             report(Noted(f"Classroom {classroom.name} is there already; making what is missing."))
         else:
-            image = await building.build_workshop(wiring, wanted.workshop, wanted.runtime_name, report=report)
-            classroom = await _new_classroom(wiring, request, wanted, image, commit=image.commit)
-        fits = await _fit(wiring, facts, classroom, total)
+            image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
+            classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
+        fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
         if fits.verdict == "does not fit" and not request.force:
             raise DoesNotFit(
                 fits.sentence, hint=f"Ask for {fits.largest} with `--seats`, lower `limits.memory`, or use `--force`."
@@ -99,11 +107,10 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
             report(Noted(fits.sentence, level="warning"))
         classroom = rooms.current(wiring, await runtime.open(classroom))
         wiring.store.remember(classroom)
-        wiring.store.set_room_state(classroom.uid, wanted=total, closing=False, adding=0)
-        finding.used_now(wiring, wanted.workshop, wiring.clock())
-        return await _fill(
-            wiring, classroom, runtime, facts, total, began, adopted=wanted.found is not None, report=report
-        )
+        wiring.store.set_room_state(classroom.uid, wanted=wanted.total, closing=False, adding=0)
+        finding.used_now(wiring, asked.workshop, wiring.clock())
+        adopted = wanted.found is not None
+        return await _fill(wiring, classroom, runtime, facts, wanted.total, began, adopted=adopted, report=report)
 
 
 async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpReport:
@@ -112,7 +119,7 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
     began = monotonic()
     room = await rooms.find(wiring, name)
     facts = await room.runtime.facts()
-    async with _alone(wiring, name):
+    async with wiring.alone(name):
         records = await room.runtime.seats(room.classroom)
         there = max((record.number for record in records), default=0)
         state = wiring.store.room_state(room.classroom.uid)
@@ -121,7 +128,8 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
             report(Noted(f"An earlier call for {count} more seats did not end: finishing it."))
         else:
             wanted = max(there, wanted) + count
-        fits = await _fit(wiring, facts, room.classroom, wanted)
+        others = tuple(other.classroom for other in await rooms.every(wiring))
+        fits = _fit(wiring, facts, room.classroom, wanted, others)
         if fits.verdict == "does not fit":
             raise DoesNotFit(fits.sentence, hint="Add fewer seats, or end another classroom.")
         wiring.store.set_room_state(room.classroom.uid, wanted=wanted, adding=count)
@@ -213,7 +221,7 @@ def _result(outcome: Outcome) -> SeatResult:
     return SeatResult(outcome.number, False, " · ".join((outcome.error.message, *outcome.error.details[-3:])))
 
 
-async def _wanted(wiring: Wiring, request: UpRequest) -> _Wanted:
+async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
     workshop = await finding.load(wiring, request.file)
     if missing := checking.not_carried_out(workshop.definition):
         raise UsageError(f"{missing[0].path}: {missing[0].message}", hint=missing[0].hint)
@@ -231,17 +239,21 @@ async def _wanted(wiring: Wiring, request: UpRequest) -> _Wanted:
             "Classes cannot be opened on Kubernetes yet: this version does not place the gateway in the cluster.",
             hint="Use `--runtime docker`, or `--runtime process` to try things out.",
         )
-    there = {room.classroom.name: room for room in await rooms.every(wiring)}
-    found = there.get(name)
+    return _Asked(workshop, runtime_name, name)
+
+
+async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:
+    there = await rooms.every(wiring)
+    found = next((room for room in there if room.classroom.name == asked.name), None)
     if found is not None:
-        _same_workshop(found.classroom, workshop, runtime_name)
-    definition = workshop.definition
+        _same_workshop(found.classroom, asked.workshop, asked.runtime_name)
+    definition = asked.workshop.definition
     if found is not None and request.seats is None:
         seats, spares = found.classroom.seats - found.classroom.spares, found.classroom.spares
     else:
         seats = request.seats if request.seats is not None else definition.seats
         spares = definition.spare_seats if request.seats is None else (definition.spares or 0)
-    return _Wanted(workshop, runtime_name, name, seats, spares, found)
+    return _Wanted(seats, spares, found, tuple(room.classroom for room in there))
 
 
 def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> None:
@@ -253,25 +265,25 @@ def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> No
 
 
 async def _new_classroom(
-    wiring: Wiring, request: UpRequest, wanted: _Wanted, image: Image | None, *, commit: str
+    wiring: Wiring, request: UpRequest, asked: _Asked, wanted: _Wanted, image: Image | None, *, commit: str
 ) -> Classroom:
-    definition = wanted.workshop.definition
+    definition = asked.workshop.definition
     now = wiring.clock()
-    others = [room.classroom.door for room in await rooms.every(wiring)]
+    taken = [other.door for other in wanted.others]
     door = await wiring.choose_door(
-        definition, address=request.address, port=request.port, taken=others, force=request.force
+        definition, address=request.address, port=request.port, taken=taken, force=request.force
     )
     limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
     options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet}
     return Classroom(
-        name=wanted.name,
+        name=asked.name,
         uid=new_uid(),
         key=new_key(),
         workshop=definition.title,
-        runtime=wanted.runtime_name,
+        runtime=asked.runtime_name,
         image=image.digest if image else "",
         commit=commit,
-        seats=wanted.seats + wanted.spares,
+        seats=wanted.total,
         door=door,
         created=now,
         ends=definition.times.end or now + definition.times.length,
@@ -280,49 +292,24 @@ async def _new_classroom(
         limits=limits,
         spares=wanted.spares,
         pin=definition.access.pin,
-        repository=wanted.workshop.shown,
-        definition=building.definition_json(wanted.workshop, allow_public=request.force),
+        repository=asked.workshop.shown,
+        definition=building.definition_json(asked.workshop, allow_public=request.force),
         options=tuple(sorted((name, value) for name, value in options.items() if value)),
     )
 
 
-async def _fit(wiring: Wiring, facts: EngineFacts, classroom: Classroom, seats: int) -> Fit:
-    others = sum(
-        room.classroom.limits.memory_bytes * room.classroom.seats
-        for room in await rooms.every(wiring)
-        if room.classroom.runtime == classroom.runtime and room.classroom.uid != classroom.uid
+def _fit(wiring: Wiring, facts: EngineFacts, classroom: Classroom, seats: int, others: tuple[Classroom, ...]) -> Fit:
+    taken = sum(
+        other.limits.memory_bytes * other.seats
+        for other in others
+        if other.runtime == classroom.runtime and other.uid != classroom.uid
     )
     peak = peaks.peak_of(wiring, classroom.image) if classroom.image else None
-    return fit(facts, classroom.limits, seats, peak_bytes=peak, others=others)
-
-
-@contextlib.asynccontextmanager
-async def _alone(wiring: Wiring, name: str) -> AsyncIterator[None]:
-    """One `up`, `add` or `down` of a classroom at a time on this machine; a second waits for the first."""
-    folder = wiring.state_dir / "locks"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(folder / name, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                await asyncio.sleep(0.1)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def alone(wiring: Wiring, name: str) -> contextlib.AbstractAsyncContextManager[None]:
-    """The lock that `up`, `add` and `down` of a classroom share."""
-    return _alone(wiring, name)
+    return fit(facts, classroom.limits, seats, peak_bytes=peak, others=taken)
 
 
 def failure_of(report: UpReport) -> WorkshopError | None:
     """`PartlyDone` when seats failed, for front ends that turn errors into exit codes."""
-    from workshop.errors import PartlyDone
-
     if not report.failed:
         return None
     numbers = ", ".join(f"{result.number:02d}" for result in report.failed)

@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,6 @@ from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
 from workshop.service import building, finding, peaks
 from workshop.service.doors import is_locked
-from workshop.service.opening import alone
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
 from workshop.service.wiring import Wiring
 
@@ -77,7 +75,7 @@ async def rehearse(
     engine = wiring.runtime(name)
     facts = await engine.facts()
     classroom = _classroom(wiring, workshop, image, name, seats)
-    async with alone(wiring, classroom.name):
+    async with wiring.alone(classroom.name):
         try:
             return await _rehearse(
                 wiring, engine, facts, classroom, workshop, image, notebooks,
@@ -85,11 +83,7 @@ async def rehearse(
             )  # fmt: skip
         finally:
             await asyncio.shield(asyncio.ensure_future(_remove(engine, classroom, report)))
-            _lock(wiring, classroom.name).unlink(missing_ok=True)
-
-
-def _lock(wiring: Wiring, name: str) -> Path:
-    return wiring.state_dir / "locks" / name
+            wiring.lock_file(classroom.name).unlink(missing_ok=True)
 
 
 def is_rehearsal(name: str) -> bool:
@@ -98,14 +92,14 @@ def is_rehearsal(name: str) -> bool:
 
 def is_under_way(wiring: Wiring, name: str) -> bool:
     """Whether a rehearsal of this machine holds the classroom; one that was killed does not."""
-    return is_rehearsal(name) and is_locked(_lock(wiring, name))
+    return is_rehearsal(name) and is_locked(wiring.lock_file(name))
 
 
 def is_left_over(wiring: Wiring, name: str, created: datetime | None) -> bool:
     """Whether a rehearsal was killed: one of this machine that nobody holds, or an old one of another machine."""
     if not is_rehearsal(name) or is_under_way(wiring, name):
         return False
-    ours = _lock(wiring, name).exists()
+    ours = wiring.lock_file(name).exists()
     return ours or created is None or wiring.clock() - created > ANOTHERS
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from workshop.config.paths import Paths, paths
 from workshop.config.settings import Settings, settings
 from workshop.engines.docker_engine import DockerEngine
+from workshop.engines.file_lock import FileLock
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model.classroom import Door
 from workshop.model.image import ImageSettings
@@ -90,6 +91,14 @@ class Wiring:
     @property
     def recent(self) -> RecentWorkshops:
         return RecentWorkshops(self.places.state / "recent.json")
+
+    def lock_file(self, name: str) -> Path:
+        """What `alone` locks."""
+        return self.places.state / "locks" / name
+
+    def alone(self, name: str) -> FileLock:
+        """For verbs that change a classroom: one at a time on this machine, a second waits for the first."""
+        return FileLock(self.lock_file(name))
 
     def setting(self, name: str) -> str:
         """A setting as text; empty for 0 and for nothing."""
