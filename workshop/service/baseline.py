@@ -45,7 +45,7 @@ async def baseline(wiring: Wiring, room: FoundRoom) -> Baseline:
         return found
     try:
         found = await in_thread(room.runtime.read_image_files(room.classroom), _from_members)
-    except (SeatFailed, RuntimeRefused, NotImplementedError) as error:
+    except (SeatFailed, RuntimeRefused) as error:
         log.info("the image of %s cannot be read: %s", room.classroom.name, error)
         found = await _from_untouched_seat(wiring, room)
     if found.known:
