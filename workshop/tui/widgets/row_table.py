@@ -24,6 +24,26 @@ TONES = tuple(tone.value for tone in Tone)
 GUTTER = 2
 
 
+class _OfTable(Message):
+    """Something that happened in a table; `@on(…, "#id")` chooses by the table's id."""
+
+    def __init__(self, table: RowTable) -> None:
+        super().__init__()
+        self.table = table
+
+    @property
+    def control(self) -> RowTable:
+        return self.table
+
+
+class _OfRow(_OfTable):
+    """Something that happened to a row."""
+
+    def __init__(self, table: RowTable, key: str) -> None:
+        super().__init__(table)
+        self.key = key
+
+
 class RowTable(Performer, ScrollView, can_focus=True):
     """Rows by key, a cursor, marks. The order of the rows is the caller's."""
 
@@ -57,53 +77,25 @@ class RowTable(Performer, ScrollView, can_focus=True):
     }
     """
 
-    class Moved(Message):
+    class Moved(_OfRow):
         """The cursor is on another row now."""
 
-        def __init__(self, table: RowTable, key: str) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
-
-        @property
-        def control(self) -> RowTable:
-            return self.table
-
-    class Chosen(Message):
+    class Chosen(_OfRow):
         """A row was clicked while the cursor stood on it."""
 
-        def __init__(self, table: RowTable, key: str) -> None:
-            super().__init__()
-            self.table = table
-            self.key = key
-
-        @property
-        def control(self) -> RowTable:
-            return self.table
-
-    class Left(Message):
+    class Left(_OfTable):
         """The cursor would leave the table, `down` or up: another table may take over."""
 
         def __init__(self, table: RowTable, *, down: bool) -> None:
-            super().__init__()
-            self.table = table
+            super().__init__(table)
             self.down = down
 
-        @property
-        def control(self) -> RowTable:
-            return self.table
-
-    class SortAsked(Message):
+    class SortAsked(_OfTable):
         """The title of a column was clicked."""
 
         def __init__(self, table: RowTable, column: str) -> None:
-            super().__init__()
-            self.table = table
+            super().__init__(table)
             self.column = column
-
-        @property
-        def control(self) -> RowTable:
-            return self.table
 
     def __init__(
         self,
