@@ -218,8 +218,15 @@ class ApiServer:
     def _finish_namespace(self, name: str) -> None:
         there = self.objects.get(("namespaces", "", name))
         left = [key for key in self.objects if key[1] == name and key[0] != "namespaces"]
-        if there and there["status"]["phase"] == "Terminating" and not left and not self.faults.stuck_namespaces:
+        if not there or there["status"]["phase"] != "Terminating" or self.faults.stuck_namespaces:
+            return
+        if not left:
             self.remove("namespaces", "", name)
+            return
+        kinds = Counter(plural for plural, _, _ in left)
+        words = ", ".join(f"{plural}. has {count} resource instances" for plural, count in sorted(kinds.items()))
+        remaining = {"type": "NamespaceContentRemaining", "status": "True", "reason": "SomeResourcesRemain"}
+        there["status"]["conditions"] = [remaining | {"message": f"Some resources are remaining: {words}"}]
 
     def _tell(self, kind: str, plural: str, item: Json) -> None:
         self._events.append((self._version, kind, plural, copy.deepcopy(item)))

@@ -339,6 +339,25 @@ async def test_a_namespace_that_hangs_is_reported_with_its_conditions(
     assert (await runtime.close(room)).left == ()
 
 
+async def test_an_object_of_somebody_else_that_holds_the_namespace_is_named(
+    api: ApiServer, named: Node, runtime: KubernetesRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(teardown, "WAIT", 1.0)
+    room = await runtime.open(classroom("algebra"))
+    theirs = {"name": "backup", "namespace": "workshop-algebra", "finalizers": ["example.org/keep"]}
+    api.call(lambda: api.make("configmaps", {"kind": "ConfigMap", "metadata": theirs}))
+    (survivor,) = (await runtime.close(room)).left
+    assert (survivor.kind, survivor.name) == ("Namespace", "workshop-algebra")
+    assert survivor.reason == "ConfigMap backup held by example.org/keep"
+
+    def let_go() -> None:
+        del api.objects[("configmaps", "workshop-algebra", "backup")]["metadata"]["finalizers"]
+        api.remove("configmaps", "workshop-algebra", "backup")
+
+    api.call(let_go)
+    assert (await runtime.close(room)).left == ()
+
+
 async def test_an_object_that_is_held_is_named_and_the_record_stays_until_it_is_gone(
     api: ApiServer, named: Node, runtime: KubernetesRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:

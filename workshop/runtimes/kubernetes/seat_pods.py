@@ -15,11 +15,11 @@ from workshop.model.snapshot import Survivor
 from workshop.runtimes.kubernetes import launcher
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
+from workshop.runtimes.kubernetes.holders import holds
 from workshop.runtimes.kubernetes.names import SEAT_KIND, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
 from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
-from workshop.runtimes.kubernetes.teardown import holds
 from workshop.runtimes.kubernetes.wishes import wishes_of
 
 Json = dict[str, Any]

@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from workshop.model import labels
-from workshop.model.seat import SeatState
 from workshop.model.snapshot import Removal, Survivor
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, collection_path, object_path
+from workshop.runtimes.kubernetes.holders import holds, holds_namespace, overdue
 from workshop.runtimes.kubernetes.names import ROOM_KIND, ROSTER, SEAT_KIND, base_name, selector_of
 from workshop.runtimes.kubernetes.objects import decode_roster
 from workshop.runtimes.kubernetes.rooms import Place
-from workshop.runtimes.kubernetes.seat_states import record_of
 
 Json = dict[str, Any]
 
@@ -137,7 +136,7 @@ class Teardown:
             if not there and kinds is None:
                 return []
             kinds = {kind for kind, _ in there} or None  # the last look is at everything again
-            lost = [item for kind, item in there if kind == "Pod" and _overdue(item)]
+            lost = [item for kind, item in there if kind == "Pod" and overdue(item)]
             if lost and not forced:
                 forced = True
                 for pod in lost:  # their node does not answer: nobody else will finish this
@@ -166,7 +165,7 @@ class Teardown:
         pause = _FIRST_LOOK
         while (found := await self._namespace()) is not None:
             if time.monotonic() > deadline:
-                return [Survivor("Namespace", name, terminating(found))]
+                return [Survivor("Namespace", name, await holds_namespace(self._client, found))]
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_LOOK)
         removed["namespaces"] = 1
@@ -224,27 +223,6 @@ async def remove_strays(client: ClusterClient, known: Collection[str]) -> Remova
     for (uid, namespace), (name, own) in found.items():
         total += await Teardown(client, uid, name, Place(namespace, own)).run()
     return total
-
-
-def holds(item: Json) -> str:
-    """Why an object is still there."""
-    metadata = item["metadata"]
-    if metadata.get("finalizers"):
-        return f"held by {', '.join(metadata['finalizers'])}"
-    if _overdue(item):
-        return f"its node {item['spec'].get('nodeName', '')} does not answer"
-    return "still ending" if "deletionTimestamp" in metadata else "was not deleted"
-
-
-def terminating(namespace: Json) -> str:
-    """What a namespace that hangs says of itself."""
-    conditions = (namespace.get("status") or {}).get("conditions") or ()
-    telling = [f"{entry['type']}: {entry.get('message', '')}" for entry in conditions if entry.get("status") == "True"]
-    return "; ".join(telling) or "still terminating"
-
-
-def _overdue(item: Json) -> bool:
-    return item.get("kind") == "Pod" and record_of(0, 1, item).state is SeatState.LOST
 
 
 def _kind_of(item: Json) -> str:
