@@ -81,7 +81,7 @@ def dry_run(room: Classroom, seats: int = 3) -> list[dict[str, Any]]:
 def gateway_of(room: Classroom, exposure: str) -> list[dict[str, Any]]:
     seats = SeatObjects(room, "team-a", wishes_of(room), owner_uid="room-uid")
     wishes = GatewayWishes("registry.example.org/team/workshop:1", ("-m", "workshop", "gateway", room.name))
-    return GatewayObjects(seats, wishes).all(exposure)
+    return GatewayObjects(seats, wishes).all(exposure, wishes_of(room).part.ingress_class)
 
 
 def test_a_class_in_a_namespace_of_its_own_is_as_the_golden_file_says() -> None:

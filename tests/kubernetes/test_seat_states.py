@@ -134,6 +134,13 @@ def test_quotas_count_what_is_used_already() -> None:
     assert seats_in_quotas([], RESOURCES) == (None, "")
 
 
+def test_the_gateway_is_counted_beside_the_seats_in_a_quota() -> None:
+    quota = {"spec": {"hard": {"pods": "10", "limits.cpu": "40"}}, "status": {}}
+    gateway = {"limits": {"memory": "512Mi", "cpu": "1"}, "requests": {"memory": "128Mi", "cpu": "250m"}}
+    assert seats_in_quotas([quota], RESOURCES, gateway) == (9, "pods")
+    assert seats_in_quotas([{"spec": {"hard": {"pods": "0"}}}], RESOURCES, gateway) == (0, "pods")
+
+
 @pytest.mark.parametrize(
     ("limit", "words"),
     [

@@ -92,7 +92,7 @@ async def usable_nodes(client: ClusterClient) -> list[Json] | None:
         if error.status == 403:
             return None
         raise
-    return [node for node in nodes if _takes_pods(node)]
+    return [node for node in nodes if takes_pods(node)]
 
 
 async def requests_by_node(client: ClusterClient) -> dict[str, dict[str, float]] | None:
@@ -120,10 +120,12 @@ async def room_for(
     *,
     namespace: str = "",
     node_selector: Mapping[str, str] | None = None,
+    beside: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Room:
     """How many seats with these limits and requests the nodes and the namespace's quota have room for.
 
     Args:
+        beside: limits and requests of a pod that the quota has to have room for too: the gateway's.
         namespace: an existing namespace whose ResourceQuotas and LimitRanges count; empty for one of one's own.
     """
     nodes, used = await usable_nodes(client), await requests_by_node(client)
@@ -134,7 +136,7 @@ async def room_for(
     by_quota, quota_lacks = None, ""
     if namespace:
         quotas = await _readable(client, f"/api/v1/namespaces/{namespace}/resourcequotas")
-        by_quota, quota_lacks = seats_in_quotas(quotas, resources)
+        by_quota, quota_lacks = seats_in_quotas(quotas, resources, beside)
         for limit_range in await _readable(client, f"/api/v1/namespaces/{namespace}/limitranges"):
             refused = breaks_limit_range(limit_range, resources)
             if refused:
@@ -159,13 +161,14 @@ def seats_on_nodes(
     return total, _WORDS[max(short, key=lambda key: short[key])]
 
 
-def seats_in_quotas(quotas: Iterable[Json], resources: Mapping[str, Mapping[str, str]]) -> tuple[int | None, str]:
-    """How many more seats the quotas allow; None when they limit nothing of a seat."""
-    per_seat = {"pods": 1.0, "count/pods": 1.0}
-    for group in ("requests", "limits"):
-        for name, amount in resources[group].items():
-            per_seat[f"{group}.{name}"] = exact_quantity(amount)
-    per_seat |= {"memory": per_seat["requests.memory"], "cpu": per_seat["requests.cpu"]}
+def seats_in_quotas(
+    quotas: Iterable[Json],
+    resources: Mapping[str, Mapping[str, str]],
+    beside: Mapping[str, Mapping[str, str]] | None = None,
+) -> tuple[int | None, str]:
+    """How many more seats the quotas allow beside another pod; None when they limit nothing of a seat."""
+    per_seat = _counted(resources)
+    other = _counted(beside) if beside else {}
     largest, why = None, ""
     for quota in quotas:
         hard = quota.get("status", {}).get("hard") or quota.get("spec", {}).get("hard") or {}
@@ -173,10 +176,20 @@ def seats_in_quotas(quotas: Iterable[Json], resources: Mapping[str, Mapping[str,
         for name, amount in hard.items():
             if name not in per_seat:
                 continue
-            count = max(0, int((exact_quantity(amount) - exact_quantity(used.get(name, "0"))) / per_seat[name] + 1e-9))
+            free = exact_quantity(amount) - exact_quantity(used.get(name, "0")) - other.get(name, 0.0)
+            count = max(0, int(free / per_seat[name] + 1e-9))
             if largest is None or count < largest:
                 largest, why = count, _WORDS.get(name, name)
     return largest, why
+
+
+def _counted(resources: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
+    """What one pod takes of a quota, by the quota's names."""
+    taken = {"pods": 1.0, "count/pods": 1.0}
+    for group in ("requests", "limits"):
+        for name, amount in resources[group].items():
+            taken[f"{group}.{name}"] = exact_quantity(amount)
+    return taken | {"memory": taken["requests.memory"], "cpu": taken["requests.cpu"]}
 
 
 def breaks_limit_range(limit_range: Json, resources: Mapping[str, Mapping[str, str]]) -> str:
@@ -218,7 +231,8 @@ def _name(node: Json) -> str:
     return str(node["metadata"]["name"])
 
 
-def _takes_pods(node: Json) -> bool:
+def takes_pods(node: Json) -> bool:
+    """Whether a node answers and is open to pods."""
     conditions = {entry["type"]: entry["status"] for entry in node["status"].get("conditions") or ()}
     closed = any(taint.get("effect") in ("NoSchedule", "NoExecute") for taint in node["spec"].get("taints") or ())
     return conditions.get("Ready") == "True" and not node["spec"].get("unschedulable") and not closed

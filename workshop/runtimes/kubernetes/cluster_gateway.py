@@ -13,7 +13,7 @@ from workshop.errors import GatewayFailed, RuntimeUnreachable
 from workshop.model.classroom import Classroom
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.exec_stream import STDOUT, PodPlace, pod_command
-from workshop.runtimes.kubernetes.exposure import choose_exposure, door_of
+from workshop.runtimes.kubernetes.exposure import choose_exposure, door_of, ingress_class
 from workshop.runtimes.kubernetes.gateway_objects import PORT, GatewayObjects, GatewayWishes
 from workshop.runtimes.kubernetes.names import GATEWAY_KIND, base_name, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
@@ -67,13 +67,14 @@ class ClusterGateway:
         seats = SeatObjects(classroom, place.namespace, wishes_of(classroom), owner_uid=record["metadata"]["uid"])
         # The door first: the gateway reads from the record what its links are to say.
         objects = GatewayObjects(seats, wishes)
-        for manifest in [objects.service(exposure)] + ([objects.ingress()] if exposure == "ingress" else []):
+        served_by = await ingress_class(self._client, part) if exposure == "ingress" else ""
+        for manifest in [objects.service(exposure)] + ([objects.ingress(served_by)] if exposure == "ingress" else []):
             await self._client.apply(manifest)
         name = f"{base_name(classroom.name)}-gateway"
         door = await door_of(self._client, place.namespace, name, exposure, part, classroom.door)
         if door != classroom.door:
             classroom = await self._rooms.record_door(classroom, place.namespace, door)
-        for manifest in objects.all(exposure):
+        for manifest in objects.all(exposure, served_by):
             await self._client.apply(manifest)
         await self._wait_ready(classroom)
         return classroom

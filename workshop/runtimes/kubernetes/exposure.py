@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from workshop.errors import GatewayFailed
 from workshop.model.classroom import Door
 from workshop.model.definition import KubernetesPart
+from workshop.runtimes.kubernetes.capacity import takes_pods
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 
 Json = dict[str, Any]
@@ -23,13 +24,38 @@ async def choose_exposure(client: ClusterClient, part: KubernetesPart) -> str:
     cluster's nodes belong to a cloud, and else a port of the nodes."""
     if part.exposure != "auto":
         return part.exposure
-    if part.host and await _has_ingress(client):
+    if part.host and await ingress_classes(client) != {}:
         return "ingress"
     nodes = await _readable(client, "/api/v1/nodes")
     clouds = [str(node["spec"].get("providerID", "")).split("://", 1)[0] for node in nodes]
     if clouds and all(cloud and cloud not in ("kind", "k3s", "minikube") for cloud in clouds):
         return "loadbalancer"
     return "nodeport" if nodes else "port-forward"
+
+
+async def ingress_class(client: ClusterClient, part: KubernetesPart) -> str:
+    """The ingress class to name: the definition's, or the only one there is where none is the cluster's default.
+
+    Raises:
+        GatewayFailed: no controller would serve the class's address, as far as may be read.
+    """
+    classes = await ingress_classes(client)
+    if classes is None:
+        return part.ingress_class
+    there = ", ".join(sorted(classes))
+    if part.ingress_class and part.ingress_class not in classes:
+        raise GatewayFailed(
+            f"The cluster has no ingress class {part.ingress_class}" + (f"; it has {there}." if there else "."),
+            hint="Change `kubernetes.ingress_class`, or choose `exposure: nodeport`.",
+        )
+    if part.ingress_class or any(classes.values()) or not classes:
+        return part.ingress_class
+    if len(classes) > 1:
+        raise GatewayFailed(
+            f"The cluster has the ingress classes {there}, and none of them is the default.",
+            hint="Name one under `kubernetes.ingress_class`.",
+        )
+    return there
 
 
 async def door_of(
@@ -52,7 +78,7 @@ async def door_of(
         port = next((entry.get("nodePort") for entry in found.get("spec", {}).get("ports") or ()), None)
         if port is None:
             raise GatewayFailed("The cluster gave the gateway no port of its nodes.", hint="Choose another exposure.")
-        return Door(part.host or await _node_address(client), int(port))
+        return Door(part.host or await _node_address(client, namespace), int(port))
     return fallback
 
 
@@ -65,8 +91,10 @@ async def _wait(client: ClusterClient, path: str, what: str) -> str:
                 return str(entry.get("ip") or entry["hostname"])
         if time.monotonic() > deadline:
             raise GatewayFailed(
-                f"The cluster gave {what} no address within {ADDRESS_WAIT:.0f} s.",
+                f"The cluster gave {what} no address within {ADDRESS_WAIT:.0f} s. "
+                "It may have nothing that gives any, or none left.",
                 hint="Choose `exposure: nodeport`, or name the host under `kubernetes.host`.",
+                details=await _warnings(client, path),
             )
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, 5)
@@ -77,24 +105,50 @@ async def _ingress_address(client: ClusterClient, namespace: str, name: str) -> 
     return await _wait(client, path, "the ingress")
 
 
-async def _node_address(client: ClusterClient) -> str:
-    """A node's address, the outer one first; without the right to read nodes, the API server's host."""
+async def _warnings(client: ClusterClient, path: str) -> tuple[str, ...]:
+    """What the cluster's controllers say of the object, newest last."""
+    root, _, name = path.rpartition("/")
+    namespace = root.split("/namespaces/")[-1].split("/")[0]
+    fields = f"involvedObject.name={name},type=Warning"
+    found = await _readable(client, f"/api/v1/namespaces/{namespace}/events", fields)
+    return tuple(f"{event.get('reason', '')}: {event.get('message', '')}" for event in found)[-3:]
+
+
+async def _node_address(client: ClusterClient, namespace: str) -> str:
+    """The address of a node that answers, the outer one first; without the right to read nodes, that of a node which
+    runs one of the class's pods, and else the API server's host."""
     nodes = await _readable(client, "/api/v1/nodes")
-    addresses = [entry for node in nodes for entry in node["status"].get("addresses") or ()]
+    well = [node for node in nodes if takes_pods(node)] or nodes
+    addresses = [entry for node in well for entry in node["status"].get("addresses") or ()]
     for kind in ("ExternalIP", "InternalIP", "Hostname"):
         for entry in addresses:
             if entry["type"] == kind:
                 return str(entry["address"])
+    for pod in await _readable(client, f"/api/v1/namespaces/{namespace}/pods"):
+        if pod.get("status", {}).get("phase") == "Running" and pod["status"].get("hostIP"):
+            return str(pod["status"]["hostIP"])
     return urlsplit((await client.access()).server).hostname or "localhost"
 
 
-async def _has_ingress(client: ClusterClient) -> bool:
-    return bool(await _readable(client, "/apis/networking.k8s.io/v1/ingressclasses"))
-
-
-async def _readable(client: ClusterClient, path: str) -> list[Json]:
+async def ingress_classes(client: ClusterClient) -> dict[str, bool] | None:
+    """The cluster's ingress classes, and whether each is its default; None when they may not be read."""
     try:
-        return await client.listed(path)
+        found = await client.listed("/apis/networking.k8s.io/v1/ingressclasses")
+    except ApiRefused as error:
+        if error.status in (403, 404):
+            return None
+        raise
+    return {item["metadata"]["name"]: _is_default(item) for item in found}
+
+
+def _is_default(item: Json) -> bool:
+    marks = item["metadata"].get("annotations") or {}
+    return marks.get("ingressclass.kubernetes.io/is-default-class") == "true"
+
+
+async def _readable(client: ClusterClient, path: str, fields: str = "") -> list[Json]:
+    try:
+        return await client.listed(path, fields=fields)
     except ApiRefused as error:
         if error.status in (403, 404):
             return []

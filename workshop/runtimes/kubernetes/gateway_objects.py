@@ -17,6 +17,8 @@ PORT = 8080
 USER_ID = 1000
 STATE = "/var/lib/workshop"
 CONTROL_SOCKET = f"{STATE}/control.sock"
+LEAVE_NODE = 15
+"""Seconds after which the gateway of a node that does not answer is started on another one (by default it is 300)."""
 RIGHTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     (("",), ("secrets",), ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")),
     (("",), ("pods",), ("get", "list", "watch", "patch", "delete", "deletecollection")),
@@ -60,8 +62,17 @@ class GatewayWishes:
     replicas: int = 1
     memory: str = "512Mi"
     cpu: str = "250m"
+    cpu_limit: str = "1"
+    """A quota on CPU limits refuses pods that have none; the gateway is one thread."""
     grace: timedelta = timedelta(minutes=30)
     """After the class's end, before the cluster ends it without the gateway."""
+
+    def resources(self) -> dict[str, dict[str, str]]:
+        """Limits and requests of one gateway."""
+        return {
+            "limits": {"memory": self.memory, "cpu": self.cpu_limit},
+            "requests": {"memory": "128Mi", "cpu": self.cpu},
+        }
 
 
 class GatewayObjects:
@@ -71,15 +82,16 @@ class GatewayObjects:
         self._seats = seats
         self._wishes = wishes
 
-    def all(self, exposure: str = "nodeport") -> list[Json]:
+    def all(self, exposure: str = "nodeport", ingress_class: str = "") -> list[Json]:
         """Everything, in the order in which it is made.
 
         Args:
             exposure: `ingress`, `loadbalancer`, `nodeport` or `port-forward`.
+            ingress_class: the class of the Ingress; empty for the cluster's default.
         """
         made = [self.account(), self.role(), self.binding(), self.deployment(), self.service(exposure)]
         if exposure == "ingress":
-            made.append(self.ingress())
+            made.append(self.ingress(ingress_class))
         if self._seats.classroom.ends is not None:
             made += [self.reaper_script(), self.clock()]
         return made
@@ -169,10 +181,7 @@ class GatewayObjects:
                 "periodSeconds": 20,
                 "failureThreshold": 6,
             },
-            "resources": {
-                "limits": {"memory": wishes.memory},
-                "requests": {"memory": "128Mi", "cpu": wishes.cpu},
-            },
+            "resources": wishes.resources(),
             "securityContext": container_security(),
             "volumeMounts": [{"name": "state", "mountPath": STATE}],
         }
@@ -191,8 +200,16 @@ class GatewayObjects:
         part = self._seats.wishes.part
         spec = placement(part)
         spec.pop("runtimeClassName", None)  # a sandbox is for seats
-        if part.tolerations:
-            spec["tolerations"] = [dict(toleration) for toleration in part.tolerations]
+        leaving = [
+            {
+                "key": f"node.kubernetes.io/{why}",
+                "operator": "Exists",
+                "effect": "NoExecute",
+                "tolerationSeconds": LEAVE_NODE,
+            }
+            for why in ("not-ready", "unreachable")
+        ]
+        spec["tolerations"] = [dict(toleration) for toleration in part.tolerations] + leaving
         return spec
 
     def service(self, exposure: str) -> Json:
@@ -208,7 +225,7 @@ class GatewayObjects:
             },
         }
 
-    def ingress(self) -> Json:
+    def ingress(self, ingress_class: str) -> Json:
         """Long-lived connections and large uploads are said for the two controllers that are met most."""
         part = self._seats.wishes.part
         annotations = {
@@ -222,8 +239,8 @@ class GatewayObjects:
         if part.host:
             rule["host"] = part.host
         spec: Json = {"rules": [rule]}
-        if part.ingress_class:
-            spec["ingressClassName"] = part.ingress_class
+        if ingress_class:
+            spec["ingressClassName"] = ingress_class
         if part.tls_secret:
             spec["tls"] = [{"secretName": part.tls_secret, "hosts": [part.host] if part.host else []}]
         return {
@@ -259,7 +276,7 @@ class GatewayObjects:
             "imagePullPolicy": "IfNotPresent",
             "command": ["python3", "/run/workshop/reaper.py"],
             "env": [{"name": name, "value": value} for name, value in environment.items()],
-            "resources": {"limits": {"memory": "64Mi"}, "requests": {"memory": "32Mi", "cpu": "10m"}},
+            "resources": {"limits": {"memory": "64Mi", "cpu": "500m"}, "requests": {"memory": "32Mi", "cpu": "10m"}},
             "securityContext": container_security(),
             "volumeMounts": [{"name": "script", "mountPath": "/run/workshop", "readOnly": True}],
         }

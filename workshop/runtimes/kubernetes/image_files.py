@@ -76,7 +76,7 @@ def _pod(objects: SeatObjects) -> Json:
         "image": objects.classroom.image,
         "imagePullPolicy": "IfNotPresent",
         "args": ["sleep", str(LIFE)],
-        "resources": {"limits": {"memory": "128Mi"}, "requests": {"memory": "32Mi", "cpu": "10m"}},
+        "resources": {"limits": {"memory": "128Mi", "cpu": "1"}, "requests": {"memory": "32Mi", "cpu": "10m"}},
         "securityContext": container_security(),
     }
     spec: Json = {

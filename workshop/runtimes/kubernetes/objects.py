@@ -135,10 +135,8 @@ class SeatObjects:
         egress: list[Json] = []
         if self.wishes.egress != "none":
             egress = [
-                {
-                    "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
-                    "to": [{"namespaceSelector": {}}],
-                },
+                # Wherever the cluster's name server is: a pod, the node, or an address of the metadata's own net.
+                {"ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}]},
                 {
                     "to": [
                         {"ipBlock": {"cidr": "0.0.0.0/0", "except": list(METADATA_NETS)}},

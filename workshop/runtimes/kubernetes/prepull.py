@@ -31,7 +31,7 @@ def daemon_set(objects: SeatObjects) -> Json:
         "image": objects.classroom.image,
         "imagePullPolicy": "IfNotPresent",
         "command": ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done"],
-        "resources": {"limits": {"memory": "32Mi"}, "requests": {"memory": "8Mi", "cpu": "1m"}},
+        "resources": {"limits": {"memory": "32Mi", "cpu": "100m"}, "requests": {"memory": "8Mi", "cpu": "1m"}},
         "securityContext": container_security(),
     }
     spec: Json = {

@@ -21,6 +21,7 @@ from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images, ro
 from workshop.runtimes.kubernetes.client import ClusterClient, object_path
 from workshop.runtimes.kubernetes.cluster_gateway import ClusterGateway
 from workshop.runtimes.kubernetes.exec_stream import run_in_home
+from workshop.runtimes.kubernetes.gateway_objects import GatewayWishes
 from workshop.runtimes.kubernetes.image_files import read_image
 from workshop.runtimes.kubernetes.live import Creations, LivePicture, Shared
 from workshop.runtimes.kubernetes.names import PAUSED, STOPPED, pod_name
@@ -110,6 +111,7 @@ class KubernetesRuntime:
             resources,
             namespace="" if place.own else place.namespace,
             node_selector=wishes.part.node_selector,
+            beside=GatewayWishes("", ()).resources(),
         )
         return room.fit(classroom.seats)
 
