@@ -22,6 +22,7 @@ class Scope(StrEnum):
     CODE = "QR codes"
     TEARDOWN = "teardown"
     IMAGES = "images"
+    ADDRESSES = "addresses"
 
 
 class Danger(StrEnum):
@@ -137,6 +138,8 @@ ACTIONS: tuple[Action, ...] = (
     _a("class.sort_time", "A", "Sort by last sign of life", "The longest silent first.", Scope.CLASS),
     _a("class.sort_memory", "M", "Sort by memory", "The fullest first.", Scope.CLASS),
     _a("class.projector", "p", "Projector", "The join QR of the room, full screen, with counts.", Scope.CLASS, footer="Project"),
+    _a("class.room_check", "T", "Test the room", "The page that tests the room's network from a phone or laptop, its QR code, and what was found.", Scope.CLASS),
+    _a("class.addresses", "L", "Addresses", "This machine's addresses; let students in at another one.", Scope.CLASS),
     _a("class.copy_join", "J", "Copy the join link", "Copy the room's link to the clipboard.", Scope.CLASS),
     _a("class.copy_links", "K", "Copy all links", "Copy seat numbers and links, one line each (only marked seats, if there are).", Scope.CLASS),
     _a("class.definition", "y", "Definition", "The workshop definition that this classroom was opened with.", Scope.CLASS),
@@ -172,6 +175,8 @@ ACTIONS: tuple[Action, ...] = (
     _a("code.previous", "left N", "Seat before", "The code of the seat before.", Scope.CODE),
     # Teardown
     _a("teardown.go", "f7", "Remove everything", "Remove what the list names, after the classroom's name was typed.", Scope.TEARDOWN, _L),
+    # Addresses
+    _a("address.move", "enter", "Use this address", "Let students in at this address: every link and QR code is issued anew.", Scope.ADDRESSES, _C, "Use this one"),
     # Images
     _a("images.prune", "ctrl+d", "Remove old images", "Keep the two newest of each workshop and what is in use; remove our others.", Scope.IMAGES, _L),
     _a("images.copy", "c", "Copy the digest", "Copy what seats start from.", Scope.IMAGES),
@@ -195,5 +200,6 @@ TOGETHER: tuple[tuple[Scope, ...], ...] = (
     (Scope.CODE, Scope.APP),
     (Scope.TEARDOWN, Scope.APP),
     (Scope.TABLE, Scope.IMAGES, Scope.APP),
+    (Scope.TABLE, Scope.ADDRESSES, Scope.APP),
 )
 """Scopes whose actions can be used at the same moment: within a group, a key means one thing."""

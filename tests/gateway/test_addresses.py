@@ -245,6 +245,9 @@ async def test_behind_a_proxy_with_https_cookies_are_secure_and_clients_are_told
         ("https://machine.tail1234.ts.net/", "https://machine.tail1234.ts.net"),
         ("|-- proxy http://127.0.0.1:8080", ""),
         ("listening: https://class.example.org", "https://class.example.org"),
+        ("forwarding http://class.example.org:9000 -> 127.0.0.1:8080", "http://class.example.org:9000"),
+        ("http://class.example.org and https://class.example.org/", "https://class.example.org"),
+        ("read more at https://tunnels.example.org/docs/start", ""),
         ("nothing here", ""),
     ],
 )  # fmt: skip
@@ -288,7 +291,7 @@ async def test_a_tunnel_that_ends_or_is_silent_is_an_error_with_its_last_lines()
     silent = Tunnel(_program("import time; time.sleep(600)"), 1)
     with pytest.raises(GatewayFailed, match="named no address"):
         await silent.start(timeout=0.5)
-    with pytest.raises(GatewayFailed, match="cannot be started"):
+    with pytest.raises(GatewayFailed, match="is not there"):
         await Tunnel("/nowhere/cloudflared", 1).start()
     with pytest.raises(SettingError):
         Tunnel("cloudflared 'unfinished", 1)

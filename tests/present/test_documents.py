@@ -32,7 +32,7 @@ def through_json(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_status_has_the_keys_of_the_contract(snapshot: Snapshot) -> None:
     document = through_json(documents.status_document(snapshot))
-    assert list(document) == ["classroom", "runtime", "join", "ends", "seats"]
+    assert list(document) == ["classroom", "runtime", "join", "tunnel", "ends", "seats"]
     assert document["join"] == "http://192.168.100.200:8080/"
     assert document["ends"] == "2026-03-01T12:05:00+00:00"
     assert [list(seat) for seat in document["seats"]] == [

@@ -6,10 +6,9 @@ from workshop.model.definition import WorkshopDefinition
 from workshop.service.checking import not_carried_out
 
 DATA = {"data": [{"url": "https://example.org/a.csv", "sha256": "0" * 64}]}
-TUNNEL = {"access": {"tunnel": "cloudflared tunnel --url http://127.0.0.1:{port}"}}
 
 
-@pytest.mark.parametrize(("written", "path"), [(DATA, "data"), (TUNNEL, "access.tunnel")])
+@pytest.mark.parametrize(("written", "path"), [(DATA, "data")])
 def test_a_key_without_effect_is_an_error_with_a_way_out(written: dict[str, object], path: str) -> None:
     (problem,) = not_carried_out(WorkshopDefinition.model_validate({"title": "Lesson", **written}))
     assert (problem.path, problem.level) == (path, "error")

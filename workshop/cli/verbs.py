@@ -32,6 +32,8 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("list", "list", "Classrooms on every runtime that answers."),
             Verb("status", "status", "Seats of a class: state, link, activity, resources."),
             Verb("links", "links", "Links of a class: text, CSV, Markdown, cards, QR codes."),
+            Verb("address", "address", "This machine's addresses; move a class to another one."),
+            Verb("roomcheck", "roomcheck", "The page that tests the room's network, and what devices found."),
             Verb("add", "add", "Make more seats."),
             Verb("restart", "acts", "Stop and start a seat; its files stay."),
             Verb("reset", "acts", "A fresh seat under the same link; its files are archived first."),

@@ -94,3 +94,15 @@ def _doubtful(definition: WorkshopDefinition) -> Iterator[Found]:
             "The command does not say where the gateway's port belongs.",
             "Write `{port}` in its place: `cloudflared tunnel --url http://127.0.0.1:{port}`.",
         )
+    if definition.access.tunnel and definition.access.public_url:
+        yield (
+            ("access", "public_url"),
+            "The address that the tunnel prints takes the place of this one.",
+            "Take out `public_url` or `tunnel`.",
+        )
+    if definition.access.tunnel and definition.access.address and "{address}" not in definition.access.tunnel:
+        yield (
+            ("access", "tunnel"),
+            f"The gateway listens on {definition.access.address} alone, and the command does not say so.",
+            "Write `{address}` in place of the host: `cloudflared tunnel --url http://{address}:{port}`.",
+        )

@@ -44,6 +44,8 @@ def reduce(facts: RoomFacts, event: events.ClassEvent) -> RoomFacts:
         case events.SeatAnswered(record):
             seat = _changed(facts.seats.get(record.number, SeatFacts()), record)
             return _with(facts, record.number, replace(seat, answered=identity(record), silent=0))
+        case events.DoorMoved(door):
+            return replace(facts, classroom=replace(facts.classroom, door=door))
         case events.RoomChecked(check):
             return replace(facts, checks=(*facts.checks, check)[-CHECKS_KEPT:])
         case events.Warned(key, text):

@@ -116,6 +116,7 @@ def choose_door(
     *,
     address: str = "",
     port: int = 0,
+    wished: int = 0,
     public_url: str = "",
     tls: bool = False,
     allow_public: bool = False,
@@ -127,6 +128,7 @@ def choose_door(
     Args:
         address: an address of this machine, or a name for one; empty for the best there is.
         port: 0 for the first free one from 8080 (with https from 8443).
+        wished: where to begin looking for a free one instead.
         taken: doors of other classrooms, whose gateways may just not be running.
 
     Raises:
@@ -145,7 +147,7 @@ def choose_door(
             )
         check_port(host, port)
         return Door(host, port, public_url=public_url, tls=tls)
-    first = FIRST_TLS_PORT if tls else FIRST_PORT
+    first = wished or (FIRST_TLS_PORT if tls else FIRST_PORT)
     for candidate in range(first, first + PORTS_TRIED):
         if candidate not in others and not _bind_error(host, candidate):
             return Door(host, candidate, public_url=public_url, tls=tls)

@@ -89,6 +89,8 @@ class Gateway:
         )  # fmt: skip
         self._certificate: Certificate | None = None
         self._runner: web.ServerRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._address: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._acts: set[asyncio.Task[object]] = set()
 
@@ -122,7 +124,7 @@ class Gateway:
             await self.stop()
             raise
         self._run(self._seats.follow())
-        self._run(self._watch_address(host))
+        self._address = self._run(self._watch_address(host))
         self._run(self._sweep())
         if self._certificate is not None:
             self._run(self._certificate.follow(lambda text: self._report(Warned("certificate", text))))
@@ -143,11 +145,33 @@ class Gateway:
         )
         self._runner = web.ServerRunner(server, shutdown_timeout=STOP_SECONDS)
         await self._runner.setup()
+        self._site = await self._open(host, port)
+
+    async def _open(self, host: str, port: int) -> web.TCPSite:
+        assert self._runner is not None
         context = self._certificate.context if self._certificate else None
+        site = web.TCPSite(self._runner, host, port, ssl_context=context, backlog=BACKLOG)
         try:
-            await web.TCPSite(self._runner, host, port, ssl_context=context, backlog=BACKLOG).start()
+            await site.start()
         except OSError as error:
             raise _listen_error(error, host, port) from error
+        return site
+
+    async def move(self, host: str, port: int) -> None:
+        """Let students in at another address. The old one is closed; what is connected there stays connected.
+
+        Raises:
+            PortTaken: another program listens there.
+            UsageError: the address is public and not protected.
+            GatewayFailed: the address is not this machine's; the old one stays open.
+        """
+        refuse_public(host, tls=self._certificate is not None, allow_public=self._settings.allow_public)
+        before, self._site = self._site, await self._open(host, port)
+        if self._address is not None:
+            self._address.cancel()
+        self._address = self._run(self._watch_address(host))
+        if before is not None:
+            await before.stop()
 
     async def stop(self) -> None:
         """Close everything; browsers come back by themselves to the gateway that runs next."""
@@ -164,10 +188,11 @@ class Gateway:
         await self._proxy.stop()
         self._compression.stop()
 
-    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+    def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
@@ -188,7 +213,8 @@ class Gateway:
                 ""
                 if there
                 else f"This machine no longer has the address {host}: students cannot reach their seats. "
-                "Connect it to the same network again, or open the classroom anew on another address."
+                f"Connect it to the same network again, or move the class: workshop address "
+                f"{self._room.classroom.name} (in the classroom: L)."
             )
             self._report(Warned("address", text))
 
@@ -208,7 +234,7 @@ def _listen_error(error: OSError, host: str, port: int) -> Exception:
         case errno.EADDRNOTAVAIL:
             return GatewayFailed(
                 f"This machine has no address {host} (any more).",
-                hint="Choose another with --address; see `workshop doctor`.",
+                hint="`workshop address` shows those there are, `workshop address NAME ADDRESS` moves a class to one.",
             )
         case errno.EACCES:
             return GatewayFailed(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import re
 import shlex
+import shutil
 from collections import deque
 from urllib.parse import urlsplit
 
@@ -17,7 +18,13 @@ log = logging.getLogger(__name__)
 START_SECONDS = 45.0
 LINES_KEPT = 12
 LONGEST_LINE = 64 * 1024
-_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::\d{1,5})?(?=$|[\s\"'<>|)\]},/\\])")
+TETHER = (
+    'exec 3<&0; (exec 3<&-; exec "$@") </dev/null & program=$!; '
+    '(read -r _ <&3; kill -KILL 0) & exec 3<&-; wait "$program"; kill -KILL 0'
+)
+"""Runs the program in a process group that ends with it, or when the pipe on standard input is closed: the kernel
+closes it however the gateway ends."""
+_URL = re.compile(r"(https?://[A-Za-z0-9.-]+(?::\d{1,5})?)(?=$|[\s\"'<>|)\]},/\\])([^\s\"'<>|)\]},\\]*)")
 _TUNNEL_HOSTS = (
     ".trycloudflare.com", ".ngrok-free.app", ".ngrok-free.dev", ".ngrok.app", ".ngrok.io", ".ngrok.dev", ".ts.net",
     ".loca.lt", ".lhr.life", ".localhost.run", ".serveo.net", ".pinggy.link", ".pinggy.online", ".devtunnels.ms",
@@ -34,26 +41,28 @@ class Tunnel:
     """One tunnel program.
 
     Args:
-        command: as the user wrote it; `{port}` is filled in.
+        command: as the user wrote it; `{port}` and `{address}` are filled in.
+        port: where the gateway listens.
+        address: the address it listens on.
     """
 
-    def __init__(self, command: str, port: int) -> None:
+    def __init__(self, command: str, port: int, address: str = "127.0.0.1") -> None:
         """
         Raises:
             SettingError: the command is empty or its quotes do not match.
         """
-        try:
-            self._argv = [part.replace("{port}", str(port)) for part in shlex.split(command)]
-        except ValueError as error:
-            raise SettingError(f"The tunnel command cannot be read: {error}.", hint=f"It is: {command}") from error
-        if not self._argv:
-            raise SettingError(
-                "The tunnel command is empty.", hint="For example: cloudflared tunnel --url http://127.0.0.1:{port}"
-            )
+        filled = (("{port}", str(port)), ("{address}", f"[{address}]" if ":" in address else address))
+        self._argv = program_of(command)
+        for placeholder, value in filled:
+            self._argv = [part.replace(placeholder, value) for part in self._argv]
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
         self._said: deque[str] = deque(maxlen=LINES_KEPT)
         self._url: asyncio.Future[str] | None = None
+
+    @property
+    def program(self) -> str:
+        return self._argv[0]
 
     async def start(self, *, timeout: float = START_SECONDS) -> str:
         """Start the program and wait for its address (without a slash at the end).
@@ -62,20 +71,23 @@ class Tunnel:
             GatewayFailed: it cannot be started, ended, or named no address in time; its last lines are the details.
         """
         self._url = asyncio.get_running_loop().create_future()
-        try:
-            self._process = await asyncio.create_subprocess_exec(
-                *self._argv,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT,
-                start_new_session=True,
-                limit=LONGEST_LINE,
-            )
-        except OSError as error:
+        if shutil.which(self.program) is None:
             raise GatewayFailed(
-                f"The tunnel program {self._argv[0]} cannot be started: {error.strerror}.",
+                f"The tunnel program {self.program} is not there.",
                 hint="Install it, or name it with its whole path in access.tunnel.",
-            ) from error
+            )
+        self._process = await asyncio.create_subprocess_exec(
+            "/bin/sh",
+            "-c",
+            TETHER,
+            "tunnel",
+            *self._argv,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+            limit=LONGEST_LINE,
+        )
         self._reader = asyncio.create_task(self._read(self._process))
         ended = asyncio.create_task(self._process.wait())
         try:
@@ -84,13 +96,15 @@ class Tunnel:
                 await asyncio.wait((self._reader,), timeout=1)
             if self._url.done():
                 return self._url.result()
+            why = "ended" if ended.done() else f"named no address within {timeout:.0f} s"
         finally:
             ended.cancel()
             if not self._url.done():
                 await self.stop()
-        why = "ended" if ended.done() and not ended.cancelled() else f"named no address within {timeout:.0f} s"
         raise GatewayFailed(
-            f"The tunnel program {self._argv[0]} {why}.", hint="Run it by hand to see why.", details=tuple(self._said)
+            f"The tunnel program {self.program} {why}.",
+            hint=f"Run it by hand to see why: {shlex.join(self._argv)}",
+            details=tuple(self._said),
         )
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
@@ -128,14 +142,35 @@ class Tunnel:
             await asyncio.gather(self._reader, return_exceptions=True)
 
 
+def program_of(command: str) -> list[str]:
+    """The words of a tunnel command, its program first.
+
+    Raises:
+        SettingError: the command is empty or its quotes do not match.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise SettingError(f"The tunnel command cannot be read: {error}.", hint=f"It is: {command}") from error
+    if not words:
+        raise SettingError(
+            "The tunnel command is empty.", hint="For example: cloudflared tunnel --url http://127.0.0.1:{port}"
+        )
+    return words
+
+
 def find_address(line: str) -> str:
-    """The address that a line of a tunnel program names; empty if it names none, or only a manual's."""
+    """The address that a line of a tunnel program names; empty if it names none, or only a manual's.
+
+    The hosts of known tunnels are believed wherever they stand. Of others, an address counts that is whole (no path
+    behind it, as a manual's page has), public, and nobody's whom such programs mention in passing; https before http.
+    """
     found = []
-    for url in _URL.findall(line):
+    for url, path in _URL.findall(line):
         host = (urlsplit(url).hostname or "").lower()
         if host.endswith(_TUNNEL_HOSTS):
             return str(url)
         talk = any(host == name or host.endswith(f".{name}") for name in _TALK)
-        if not talk and url.startswith("https://") and "." in host and not re.fullmatch(r"[\d.]+", host):
+        if not talk and path in ("", "/") and "." in host and not re.fullmatch(r"[\d.]+", host):
             found.append(str(url))
-    return found[0] if found else ""
+    return min(found, key=lambda url: not url.startswith("https:"), default="")

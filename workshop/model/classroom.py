@@ -93,6 +93,10 @@ class Classroom:
     def join_url(self) -> str:
         return f"{self.door.url}/"
 
+    def check_url(self) -> str:
+        """Where a device tests its way here."""
+        return f"{self.door.url}/check"
+
     def seat_path(self, number: int) -> str:
         return f"/seat/{seat_name(number)}/"
 

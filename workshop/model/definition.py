@@ -85,7 +85,8 @@ class AccessPart(_Part):
     allow_public: bool = False
     """Open a public address without https all the same."""
     tunnel: str = ""
-    """A command that makes a tunnel to `{port}` and prints its address: `cloudflared tunnel --url http://127.0.0.1:{port}`."""
+    """A command that makes a tunnel to `{port}` and prints its address: `cloudflared tunnel --url http://127.0.0.1:{port}`.
+    It runs as long as the class; the gateway then listens on 127.0.0.1, or on `address`, in the command `{address}`."""
     seat_bar: bool = True
     """The slim bar around a seat with its number, the time left, messages and the help button."""
     privacy: Literal["normal", "strict"] = "normal"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from workshop.model.classroom import Door
 from workshop.model.room_check import RoomCheck
 from workshop.model.seat import Progress, Pulse, SeatRecord, Usage
 
@@ -162,6 +163,13 @@ class ClockSet:
 
 
 @dataclass(frozen=True, slots=True)
+class DoorMoved:
+    """Students come in at another address from now on."""
+
+    door: Door
+
+
+@dataclass(frozen=True, slots=True)
 class RoomChecked:
     """A device tested its way to the gateway."""
 
@@ -201,6 +209,7 @@ ClassEvent = (
     | KernelsRestarted
     | BreakSet
     | ClockSet
+    | DoorMoved
     | RoomChecked
     | Warned
 )

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 
 from workshop.model.classroom import Classroom
 from workshop.model.room_check import RoomCheck
 from workshop.model.seat import Seat, SeatState
+
+
+class TunnelState(StrEnum):
+    """How the user's tunnel is."""
+
+    NONE = ""
+    STARTING = "starting"
+    OPEN = "open"
+    LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,7 @@ class Snapshot:
     """What was said to the class, newest last."""
     warnings: tuple[str, ...] = ()
     break_until: datetime | None = None
+    tunnel: TunnelState = TunnelState.NONE
     checks: tuple[RoomCheck, ...] = ()
     """What devices in the room found when they tested their way here, newest last."""
 

@@ -44,6 +44,10 @@ class RoomState:
     pin: str | None = None
     port: int | None = None
     host: str | None = None
+    public_url: str | None = None
+    """Where the tunnel was last open; it stands in links in place of the label's."""
+    tunnel: str | None = None
+    """The tunnel's command, when it is another one than the definition's."""
     break_since: datetime | None = None
     break_until: datetime | None = None
     reminded: str = ""

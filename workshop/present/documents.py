@@ -53,6 +53,7 @@ def status_document(snapshot: Snapshot) -> Document:
         "classroom": classroom.name,
         "runtime": classroom.runtime,
         "join": classroom.join_url(),
+        "tunnel": snapshot.tunnel.value,
         "ends": rfc3339(snapshot.ends),
         "seats": [seat_document(seat) for seat in snapshot.seats],
     }

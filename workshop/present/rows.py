@@ -8,7 +8,7 @@ from datetime import datetime
 
 from workshop.model.amounts import format_size, format_span
 from workshop.model.seat import Activity, Seat, SeatState
-from workshop.model.snapshot import Snapshot
+from workshop.model.snapshot import Snapshot, TunnelState
 from workshop.present.cells import one_line
 from workshop.present.columns import Cell, Column
 from workshop.present.words import HELP, SPARE, Tone, seat_words
@@ -278,6 +278,10 @@ def header(snapshot: Snapshot, *, shown: int | None = None, now: datetime | None
         parts.append(f"{asking} asking for help" if asking > 1 else "1 asks for help")
     if snapshot.waiting:
         parts.append(f"{snapshot.waiting} waiting")
+    if snapshot.tunnel is TunnelState.OPEN:
+        parts.append("tunnel open")
+    elif snapshot.tunnel:
+        parts.insert(1, f"tunnel {snapshot.tunnel}")
     if snapshot.ends is not None and now is not None:
         left = (snapshot.ends - now).total_seconds()
         parts.append(f"ends in {format_span(left)}" if left > 0 else f"ended {format_span(-left)} ago")

@@ -2,6 +2,7 @@
 
 from workshop.service.reports import (
     ActReport,
+    AddressReport,
     CheckReport,
     ClassHistory,
     CollectedSeat,
@@ -29,6 +30,7 @@ from workshop.service.service import Service
 
 __all__ = [
     "ActReport",
+    "AddressReport",
     "CheckReport",
     "ClassHistory",
     "CollectReport",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.core.fit import fit
-from workshop.errors import DefinitionError, SourceError, WorkshopError
+from workshop.errors import DefinitionError, SettingError, SourceError, WorkshopError
 from workshop.model.image import Detected, Source
 from workshop.model.seat import Limits
 from workshop.model.snapshot import Problem
@@ -32,6 +32,8 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
     image = None
     name = await building.choose_runtime(wiring, workshop, runtime)
     facts = fits = None
+    if tunnel := tunnel_problem(workshop.definition.access.tunnel, name):
+        problems.append(tunnel)
     try:
         facts = await wiring.runtime(name).facts()
     except WorkshopError as error:
@@ -99,15 +101,29 @@ def not_carried_out(definition: WorkshopDefinition) -> list[Problem]:
                 "Put them into the repository, or fetch them in `postBuild`.",
             )
         )
-    if definition.access.tunnel:
-        problems.append(
-            Problem(
-                "access.tunnel",
-                "This version does not start the tunnel's command.",
-                "Start it yourself and write its address into `access.public_url`.",
-            )
-        )
     return problems
+
+
+def tunnel_problem(command: str, runtime: str) -> Problem | None:
+    """Why a tunnel's command cannot be started from this machine; None when it can, or when there is none."""
+    if not command:
+        return None
+    from workshop.gateway.tunnel import program_of
+
+    if runtime == "kubernetes":
+        return Problem(
+            "access.tunnel",
+            "On Kubernetes the gateway runs in the cluster, and no tunnel is started there.",
+            "Use `kubernetes.exposure`, or write the address of your own tunnel into `access.public_url`.",
+        )
+    try:
+        program = program_of(command)[0]
+    except SettingError as error:
+        return Problem("access.tunnel", error.message, error.hint)
+    if shutil.which(program) is None:
+        hint = "Install it, or name it with its whole path."
+        return Problem("access.tunnel", f"The tunnel program {program} is not there.", hint)
+    return None
 
 
 def _nearest(wanted: str, detected: Detected) -> str:

@@ -17,6 +17,7 @@ from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
 from workshop.service import rooms
+from workshop.service.addressing import DoorMover
 from workshop.service.doors import door_files, holding
 from workshop.service.duties import Duties
 from workshop.service.room import Room
@@ -100,11 +101,13 @@ async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
     ]
     try:
         await room.until_listed()
+        duties = Duties(wiring, room)
+        room.verbs["door"] = DoorMover(room, gateway.move).asked
         await gateway.start()
         _answer(answer_fd, {"ready": True})
         log.info("classroom %s is open at %s", name, found.classroom.join_url())
         # returns when the class has ended by itself, collected and removed
-        tasks.append(asyncio.create_task(Duties(wiring, room).run()))
+        tasks.append(asyncio.create_task(duties.run()))
         tasks.append(asyncio.create_task(ends.stop.wait()))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workshop.errors import GatewayFailed
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
+from workshop.service.addressing import DoorMover
 from workshop.service.duties import Duties
 from workshop.service.room import Room
 
@@ -65,6 +66,7 @@ class NearDoors:
             clock=self._wiring.clock,
             stop=lambda: None,
         )
+        room.verbs["door"] = DoorMover(room).asked
         task = asyncio.create_task(_run(room, Duties(self._wiring, room)))
         self._rooms[classroom.uid] = (NearClient(room, lambda: classroom.uid in self._rooms), task)
 

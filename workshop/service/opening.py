@@ -18,7 +18,7 @@ from workshop.model.seat import Limits, SeatRecord, SeatState
 from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
-from workshop.service import building, checking, finding, peaks, pushed, rooms, watching
+from workshop.service import addressing, building, checking, finding, peaks, pushed, rooms, watching
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
 from workshop.service.wiring import Wiring
 
@@ -95,6 +95,9 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         if wanted.found is not None:
             classroom = wanted.found.classroom
             report(Noted(f"Classroom {classroom.name} is there already; making what is missing."))
+            if (address := wiring.flagged("address")) and address != classroom.door.host:
+                hint = f"`workshop address {classroom.name} {address}` moves it."
+                report(Noted(f"It stays at {classroom.door.host}. {hint}", level="warning"))
         else:
             image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
             classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
@@ -110,7 +113,10 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         wiring.store.set_room_state(classroom.uid, wanted=wanted.total, closing=False, adding=0)
         finding.used_now(wiring, asked.workshop, wiring.clock())
         adopted = wanted.found is not None
-        return await _fill(wiring, classroom, runtime, facts, wanted.total, began, adopted=adopted, report=report)
+        tunnel = asked.workshop.definition.access.tunnel
+        return await _fill(
+            wiring, classroom, runtime, facts, wanted.total, began, adopted=adopted, tunnel=tunnel, report=report
+        )
 
 
 async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpReport:
@@ -150,8 +156,13 @@ async def _fill(
     *,
     adopted: bool,
     report: Report,
+    tunnel: str | None = None,
 ) -> UpReport:
-    """Have the gateway and seats 1 to `total`; both at the same time, for each is a second of waiting."""
+    """Have the gateway and seats 1 to `total`; both at the same time, for each is a second of waiting.
+
+    Args:
+        tunnel: the command that the definition names now; None to leave the tunnel as it is.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(_open_door(wiring, classroom, report=report))
@@ -164,6 +175,8 @@ async def _fill(
         # seats that answered here need not wait for the gateway's own look at them
         answered = [outcome.number for outcome in outcomes if outcome.error is None]
         await client.act("refresh", {"answered": answered})
+        if tunnel is not None and (tunnel or adopted) and classroom.runtime != "kubernetes":
+            await addressing.open_tunnel(client, tunnel, report=report)
     failed = tuple(_result(outcome) for outcome in outcomes if outcome.error is not None)
     ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None and outcome.ready_after]
     report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))
@@ -239,6 +252,8 @@ async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
             "Classes cannot be opened on Kubernetes yet: this version does not place the gateway in the cluster.",
             hint="Use `--runtime docker`, or `--runtime process` to try things out.",
         )
+    if problem := checking.tunnel_problem(workshop.definition.access.tunnel, runtime_name):
+        raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
     return _Asked(workshop, runtime_name, name)
 
 

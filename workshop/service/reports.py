@@ -124,6 +124,37 @@ class ActReport:
 
 
 @dataclass(frozen=True, slots=True)
+class OwnAddress:
+    """An address of this machine, and what is known of it."""
+
+    ip: str
+    interface: str
+    kind: str
+    """LAN, VPN, public, Docker, this machine."""
+    default_route: bool
+    used: bool
+    """Whether the classroom's links name it."""
+
+    @property
+    def sentence(self) -> str:
+        """`LAN, eth0, the way out of this machine`."""
+        return ", ".join((self.kind, self.interface, *(("the way out of this machine",) if self.default_route else ())))
+
+
+@dataclass(frozen=True, slots=True)
+class AddressReport:
+    """This machine's addresses, the best one for a class first, and the classroom that was asked about."""
+
+    addresses: tuple[OwnAddress, ...]
+    classroom: Classroom | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether the classroom's address is none of this machine's now."""
+        return self.classroom is not None and not any(one.used for one in self.addresses)
+
+
+@dataclass(frozen=True, slots=True)
 class TeardownPlan:
     """What a teardown would remove and what would be lost."""
 

@@ -17,7 +17,7 @@ from workshop.model import events
 from workshop.model.classroom import Classroom
 from workshop.model.definition import WorkshopDefinition
 from workshop.model.seat import SeatRecord, SeatState
-from workshop.model.snapshot import Snapshot
+from workshop.model.snapshot import Snapshot, TunnelState
 from workshop.ports.room import Upstream
 from workshop.ports.runtime import Runtime
 from workshop.ports.store import Store
@@ -62,6 +62,7 @@ class Room:
         self._messages: tuple[str, ...] = ()
         self._stale = ""
         self._waiting = 0
+        self.tunnel = TunnelState.NONE
         self._break_until: datetime | None = None
         self._noted: dict[int, tuple[object, ...]] = {}
         self._over = False
@@ -83,6 +84,7 @@ class Room:
             stale=self._stale,
             messages=self._messages,
             waiting=self._waiting,
+            tunnel=self.tunnel,
             break_until=self._break_until if self._break_until and self._break_until > self._clock() else None,
         )
 
@@ -140,6 +142,12 @@ class Room:
         """Close the door because the class's time has passed, or open it because the class was extended."""
         if over != self._over:
             self._over = over
+            self._notify()
+
+    def show_tunnel(self, state: TunnelState) -> None:
+        """How the user's tunnel is."""
+        if state is not self.tunnel:
+            self.tunnel = state
             self._notify()
 
     def say(self, text: str) -> None:

@@ -48,8 +48,8 @@ def current(wiring: Wiring, classroom: Classroom) -> Classroom:
     """The classroom with what changed since its labels were written (another port, say)."""
     state = wiring.store.room_state(classroom.uid)
     door = classroom.door
-    if state.port is not None or state.host is not None:
-        door = Door(state.host or door.host, state.port or door.port, door.public_url, door.tls)
+    public_url = state.public_url if state.public_url else door.public_url
+    door = Door(state.host or door.host, state.port or door.port, public_url, door.tls)
     return replace(
         classroom,
         door=door,

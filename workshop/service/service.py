@@ -15,6 +15,7 @@ from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
 from workshop.service import (
     acts,
+    addressing,
     building,
     checking,
     closing,
@@ -32,6 +33,7 @@ from workshop.service import (
 )
 from workshop.service.reports import (
     ActReport,
+    AddressReport,
     CheckReport,
     ClassHistory,
     CollectReport,
@@ -158,6 +160,18 @@ class Service:
     def watch(self, name: str) -> AsyncIterator[Snapshot]:
         """Snapshots as things change, `stale` while the gateway is lost; ends when the classroom is gone."""
         return watching.watch(self._wiring, name)
+
+    # The way in
+
+    async def addresses(self, name: str = "") -> AddressReport:
+        """This machine's addresses, and which of them a classroom's links name."""
+        return await addressing.addresses_of(self._wiring, name)
+
+    async def move_door(
+        self, name: str, address: str, *, port: int | None = None, allow_public: bool = False
+    ) -> AddressReport:
+        """Let students in at another address of this machine: every link and code is issued anew for it."""
+        return await addressing.move_door(self._wiring, name, address, port=port, allow_public=allow_public)
 
     # Acts on seats
 

@@ -104,6 +104,10 @@ class Wiring:
         """A setting as text; empty for 0 and for nothing."""
         return self.config.text(name)
 
+    def flagged(self, name: str) -> str:
+        """What a flag of this call gives a setting; empty for none."""
+        return self._flags.get(name, "")
+
     def flag_runtime(self) -> str:
         """The runtime that a flag or the environment names; empty for none."""
         name = self.setting("runtime")
@@ -216,7 +220,7 @@ class Wiring:
 
         access = definition.access
         return choose_door(
-            address=address or self.setting("address") or access.address,
+            address=address or self.setting("address") or access.address or ("127.0.0.1" if access.tunnel else ""),
             port=port if port is not None else self.config.port or access.port,
             public_url=access.public_url,
             tls=bool(access.certificate),

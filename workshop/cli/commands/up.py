@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import click
@@ -19,7 +18,7 @@ from workshop.cli.options import (
     yes_option,
 )
 from workshop.cli.session import Session
-from workshop.config.settings import settings
+from workshop.cli.way_in import way_in
 
 if TYPE_CHECKING:
     from workshop.cli.session import Talk
@@ -126,19 +125,5 @@ def show_opened(session: Session, opened: UpReport) -> int:
     session.output.document(documents.status_document(snapshot))
     session.output.text(tables.seat_table(snapshot))
     session.output.text("")
-    session.output.text("\n".join(_way_in(session, snapshot.classroom.join_url())))
+    session.output.text("\n".join(way_in(session, "Join", snapshot.classroom.join_url())))
     return session.told(failure_of(opened))
-
-
-def _way_in(session: Session, join: str) -> list[str]:
-    """The address of the room; on a terminal that has the space with its QR code."""
-    from workshop.present.qr import ansi_lines, qr_code, too_small
-
-    lines = [f"Join: {join}"]
-    if not session.output.is_terminal:
-        return lines
-    full = settings(session.flags).qr == "full"
-    code = qr_code(join)
-    size = shutil.get_terminal_size()
-    reason = too_small(code, size.columns, size.lines - len(lines), full=full)
-    return [*ansi_lines(code, full=full), *lines] if not reason else [*lines, reason]

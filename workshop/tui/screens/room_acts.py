@@ -16,6 +16,7 @@ from workshop.tui.screens.base import News
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.screens.starting import begin_add, begin_collect, begin_push
 
+_ROOM = ("class.room_check", "class.addresses")
 MOST_ADDED = 500
 LONGEST_MESSAGE = 500
 MOST_TOLD = 8
@@ -39,9 +40,9 @@ class RoomActs(News):
         """Why an act on the classroom cannot be used now."""
         if not action_id.startswith("class."):
             return ""
-        if self.gone and (BY_ID[action_id].changes or action_id == "class.projector"):
+        if self.gone and (BY_ID[action_id].changes or action_id in ("class.projector", *_ROOM)):
             return "the classroom is gone."
-        needs = ("class.projector", "class.copy_join", "class.copy_links", "class.definition")
+        needs = (*_ROOM, "class.projector", "class.copy_join", "class.copy_links", "class.definition")
         if self.snapshot is None and action_id in needs:
             return "the classroom is not known yet."
         if action_id == "class.say" and self.snapshot is not None and not self.snapshot.gateway:
@@ -52,6 +53,16 @@ class RoomActs(News):
         from workshop.tui.screens.projector import ProjectorScreen
 
         self.app.push_screen(ProjectorScreen(self.room))
+
+    def do_class_room_check(self) -> None:
+        from workshop.tui.screens.room_check import RoomCheckScreen
+
+        self.app.push_screen(RoomCheckScreen(self.room))
+
+    def do_class_addresses(self) -> None:
+        from workshop.tui.screens.addresses import AddressesScreen
+
+        self.app.push_screen(AddressesScreen(self.room))
 
     def do_class_definition(self) -> None:
         from workshop.tui.screens.definition import DefinitionScreen
