@@ -316,3 +316,28 @@ async def test_a_lost_address_reaches_the_instructor(open_house: OpenHouse, monk
     warned = await until(lambda: [fact for fact in house.room.told(Warned) if fact.text])
     assert warned[0].key == "address"
     assert "127.0.0.1" in warned[0].text
+
+
+async def test_a_gateway_that_moves_lets_in_there_only_and_cuts_nobody_off(open_house: OpenHouse) -> None:
+    house = await open_house()
+    port, other = house.room.classroom.door.port, free_port()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=1)) as session:
+        kept = f"http://127.0.0.1:{port}/check/time"
+        assert (await session.get(kept)).status == 200
+        await house.gateway.move("127.0.0.2", other)
+        assert (await session.get(kept)).status == 200, "what is connected stays connected"
+        async with aiohttp.ClientSession() as fresh:
+            assert (await fresh.get(f"http://127.0.0.2:{other}/check/time")).status == 200
+            with pytest.raises(aiohttp.ClientConnectorError):
+                await fresh.get(kept)
+
+
+@pytest.mark.parametrize(("host", "error"), [("192.0.2.7", GatewayFailed), ("203.0.114.9", UsageError)])
+async def test_a_gateway_that_cannot_move_stays_where_it_is(
+    open_house: OpenHouse, host: str, error: type[Exception]
+) -> None:
+    house = await open_house()
+    with pytest.raises(error):
+        await house.gateway.move(host, free_port())
+    async with aiohttp.ClientSession() as session:
+        assert (await session.get(f"{house.url}/check/time")).status == 200
