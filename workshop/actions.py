@@ -179,6 +179,8 @@ ACTIONS: tuple[Action, ...] = (
     _a("address.move", "enter", "Use this address", "Let students in at this address: every link and QR code is issued anew.", Scope.ADDRESSES, _C, "Use this one"),
     # Images
     _a("images.prune", "ctrl+d", "Remove old images", "Keep the two newest of each workshop and what is in use; remove our others.", Scope.IMAGES, _L),
+    _a("images.export", "e", "Export to a file", "Write the image under the cursor into a file, to carry it to a machine without a network.", Scope.IMAGES, _C, "Export"),
+    _a("images.import", "i", "Import a file", "Load an image that was exported; it is checked first, and nothing is fetched for it.", Scope.IMAGES, _C, "Import"),
     _a("images.copy", "c", "Copy the digest", "Copy what seats start from.", Scope.IMAGES),
 )  # fmt: skip
 

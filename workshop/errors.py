@@ -89,6 +89,10 @@ class SourceError(WorkshopError):
     code = "source"
 
 
+class SourceUnreachable(SourceError):
+    """The repository, or the commit wanted of it, cannot be had now: what was fetched or built before can be used."""
+
+
 class BuildFailed(WorkshopError):
     """The image could not be built; `details` has the log's relevant lines."""
 

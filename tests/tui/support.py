@@ -198,6 +198,7 @@ class ScriptedService:
     collected: tuple[CollectedSeat, ...] = ()
     findings: tuple[Finding, ...] = ()
     found_images: tuple[Image, ...] = ()
+    newer: dict[str, str] = field(default_factory=dict)
     definition_path: Path | None = None
     work: Callable[[str, Report], Awaitable[None]] | None = None
     """What `build` and `up` report on their way."""
@@ -483,6 +484,22 @@ class ScriptedService:
     async def images(self, *, runtime: str = "") -> tuple[Image, ...]:
         await self._take("images", runtime)
         return self.found_images
+
+    def export_file(self, image: Image, to: Path) -> Path:
+        return to / "image.tar" if to.is_dir() else to
+
+    async def export_image(self, image: Image, to: Path, *, report: Report) -> Path:
+        await self._take("export_image", image.reference, to)
+        to.write_text("an image")
+        return to
+
+    async def import_images(self, file: Path, *, report: Report) -> tuple[Image, ...]:
+        await self._take("import_images", file)
+        return (image(),)
+
+    async def newer_commit(self, file: str) -> str:
+        await self._take("newer_commit", file)
+        return self.newer.get(file, "")
 
     async def prune_images(self, *, keep: int = 2, report: Report) -> Removal:
         await self._take("prune_images", keep)

@@ -389,6 +389,39 @@ async def test_images_are_listed_and_pruning_asks_first(app: Make, scripted: Scr
         await until(pilot, lambda: scripted.called("prune_images") == [(2,)])
 
 
+async def test_an_image_is_written_into_a_file_and_loaded_from_one(
+    app: Make, scripted: ScriptedService, tmp_path: Path
+) -> None:
+    scripted.found_images = (image(),)
+    running = app()
+    async with running.run_test() as pilot:
+        await shows(pilot, ROOM)
+        await press(pilot, "i")
+        await shows(pilot, "workshop/python-basics:3f2a1b9-9c8d7e6f")
+        file = tmp_path / "course.tar"
+        await press(pilot, "e")
+        running.screen.query_one(Input).value = str(file)
+        await press(pilot, "enter")
+        await shows(pilot, "course.tar, 8")
+        assert scripted.called("export_image") == [(image().reference, file)]
+        await press(pilot, "escape", "i")
+        running.screen.query_one(Input).value = str(tmp_path / "none.tar")
+        await press(pilot, "enter")
+        await shows(pilot, "There is no such file.")
+        running.screen.query_one(Input).value = str(file)
+        await press(pilot, "enter")
+        await shows(pilot, "is here now")
+        assert scripted.called("import_images") == [(file,)]
+
+
+async def test_a_newer_commit_of_a_workshop_is_shown(app: Make, scripted: ScriptedService) -> None:
+    used = next(entry for entry in scripted.entries if entry.last_used)
+    scripted.newer = {used.file: "5d1e9c7" + "0" * 33}
+    running = app()
+    async with running.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "▲ newer commit 5d1e9c7")
+
+
 async def test_this_machine_is_checked_with_a_hint_for_what_is_missing(app: Make, scripted: ScriptedService) -> None:
     scripted.findings = (
         Finding("git", True, "/usr/bin/git"),

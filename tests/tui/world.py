@@ -59,12 +59,16 @@ class FakeBuilder:
         report(StepFinished("install", "Installed 3 packages", 0.2))
         commit = request.source.commit
         image = Image(f"workshop/{request.slug}:{commit[:7]}", f"sha256:{commit}", commit, "r1", "fake",
-                      workshop=request.slug, size_bytes=5 * 1024**2)  # fmt: skip
+                      workshop=request.slug, repository=request.source.repository, place=request.source.place,
+                      ui=request.ui, size_bytes=5 * 1024**2)  # fmt: skip
         self.built[request.slug, commit] = image
         return image
 
     async def find(self, request: BuildRequest) -> Image | None:
         return self.built.get((request.slug, request.source.commit))
+
+    async def of_workshop(self, workshop: str) -> tuple[Image, ...]:
+        return tuple(image for image in reversed(self.built.values()) if image.workshop == workshop)
 
     async def images(self) -> tuple[Image, ...]:
         return tuple(self.built.values())

@@ -22,7 +22,7 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("check", "check", "Every problem of a workshop; what was detected; will it fit."),
             Verb("build", "build", "Resolve the commit, then build or reuse the image."),
             Verb("rehearse", "rehearse", "Run the notebooks in a seat under its limits."),
-            Verb("images", "images", "Images that were built here; `images prune` removes old ones."),
+            Verb("images", "images", "Images here; `images prune` removes old ones, `export` and `import` carry one."),
         ),
     ),
     (

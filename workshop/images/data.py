@@ -15,16 +15,15 @@ from urllib.request import url2pathname
 
 from workshop.engines.file_lock import FileLock
 from workshop.errors import SourceError
-from workshop.images.download import Progress, download, new_client
+from workshop.images.download import download, new_client
 from workshop.images.links import redact
+from workshop.images.transfer_lines import transfer_lines
 from workshop.model.amounts import format_size
-from workshop.model.events import LogLine, StepFinished, StepStarted
+from workshop.model.events import StepFinished, StepStarted
 from workshop.ports.build import Report
 
 if TYPE_CHECKING:
     from workshop.model.definition import DataPart
-
-PROGRESS_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,12 @@ async def _fetch(part: DataPart, name: str, path: Path, report: Report) -> None:
     else:
         async with new_client() as client:
             await download(
-                client, part.url, path, what=name, checksum=f"sha256:{part.sha256}", on_progress=_progress(step, report)
+                client,
+                part.url,
+                path,
+                what=name,
+                checksum=f"sha256:{part.sha256}",
+                on_progress=transfer_lines(step, report),
             )
     path.chmod(0o444)
     report(StepFinished(step, f"fetched {name} ({format_size(path.stat().st_size)})", time.monotonic() - started))
@@ -111,15 +115,3 @@ def _copy(part: DataPart, name: str, path: Path) -> None:
             hint="If the file was changed on purpose, write its new checksum down.",
         )
     part_file.replace(path)
-
-
-def _progress(step: str, report: Report) -> Progress:
-    last = time.monotonic()
-
-    def tell(have: int, whole: int | None) -> None:
-        nonlocal last
-        if time.monotonic() - last >= PROGRESS_SECONDS:
-            last = time.monotonic()
-            report(LogLine(f"{format_size(have)} of {format_size(whole) if whole else 'an unknown size'}", step))
-
-    return tell

@@ -21,6 +21,7 @@ from workshop.images.classic_build import build_classic
 from workshop.images.context import build_context, uv_program
 from workshop.images.dockerfile import Recipe
 from workshop.images.failure import FailedBuild, explain
+from workshop.images.image_file import export_image, import_image
 from workshop.images.index_settings import index_script
 from workshop.images.recipe import choose_base, make_recipe
 from workshop.images.recipe_files import read_ca_bundle
@@ -60,7 +61,8 @@ class DockerBuilder:
         """
         started = time.monotonic()
         if not request.settings.no_cache and (image := await self.find(request)) is not None:
-            report(Noted(f"{image.reference} is there already: same commit, same recipe."))
+            how = " ".join(image.notes) or "Same commit, same recipe."
+            report(Noted(f"{image.reference} is there already. {how}"))
             return replace(image, cached=True, seconds=time.monotonic() - started)
         recipe = make_recipe(request)
         tag = records.image_tag(request.slug, request.source.commit, recipe.hash)
@@ -106,15 +108,43 @@ class DockerBuilder:
                 raise explain(_failed(request, list(tool.lines), "repo2docker was at work"))
 
     async def find(self, request: BuildRequest) -> Image | None:
-        """The image of this commit and recipe, if it was built before."""
+        """The image of this commit and recipe, if it was built before.
+
+        Else one of this commit that was imported: it was built with another machine's settings, and this one need
+        not be able to build it.
+        """
         recipe = make_recipe(request)
 
         def look(client: docker.DockerClient) -> Image | None:
-            found = records.find_images(client, COMMIT=request.source.commit, RECIPE=recipe.hash, WORKSHOP=request.slug)
+            found = records.find_images(client, COMMIT=request.source.commit, WORKSHOP=request.slug)
             tagged = [image for image in found if image.get("RepoTags")]
-            return _with_packages(client, tagged[0]) if tagged else None
+            for image in tagged:
+                if records.image_of(image).recipe == recipe.hash:
+                    return _with_packages(client, image)
+            for image in tagged:
+                if records.image_of(image).imported and records.image_of(image).ui in ("", request.ui):
+                    note = "It came in a file, and was built with another machine's settings."
+                    return replace(_with_packages(client, image), notes=(note,))
+            return None
 
         return await self._engine.call(look)
+
+    async def of_workshop(self, workshop: str) -> tuple[Image, ...]:
+        """The images of a workshop (its slug) that have a name, newest first."""
+
+        def look(client: docker.DockerClient) -> tuple[Image, ...]:
+            found = records.find_images(client, WORKSHOP=workshop)
+            return tuple(records.image_of(image) for image in found if image.get("RepoTags"))
+
+        return await self._engine.call(look)
+
+    async def export(self, image: Image, path: Path, *, report: Report) -> int:
+        """As in `ports.build.ImageCarrier`."""
+        return await export_image(self._engine, image, path, report=report)
+
+    async def import_file(self, path: Path, *, report: Report) -> tuple[Image, ...]:
+        """As in `ports.build.ImageCarrier`."""
+        return await import_image(self._engine, path, report=report)
 
     async def _find_buildx(self) -> Buildx | None:
         if self._buildx is None and self._wants_buildkit:
@@ -178,7 +208,7 @@ async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterat
         secrets = await asyncio.to_thread(_write_secrets, Path(folder), request.settings)
         yield BuildOrder(
             tag=tag,
-            labels=records.image_labels(request.slug, request.source.commit, recipe.hash, request.source.repository),
+            labels=records.image_labels(request, recipe.hash),
             arguments={**recipe.arguments, **_proxies()},
             secrets=secrets,
             no_cache=request.settings.no_cache,

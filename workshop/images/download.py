@@ -5,20 +5,18 @@ from __future__ import annotations
 import errno
 import hashlib
 import ssl
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
 
-from workshop.errors import SourceError
+from workshop.errors import SourceError, SourceUnreachable
 from workshop.images.git import no_space
 from workshop.images.links import redact
+from workshop.images.transfer_lines import Progress
 
 CHUNK = 1 << 20
 TIMEOUT = httpx.Timeout(60, connect=20)
-Progress = Callable[[int, int | None], None]
-"""Takes the bytes so far and the whole, where it is known."""
 
 
 def new_client() -> httpx.AsyncClient:
@@ -58,9 +56,9 @@ def check_status(response: httpx.Response, what: str) -> None:
         )
 
 
-def not_reached(url: str, error: Exception) -> SourceError:
+def not_reached(url: str, error: Exception) -> SourceUnreachable:
     reason = "no answer in time" if isinstance(error, httpx.TimeoutException) else str(error) or type(error).__name__
-    return SourceError(
+    return SourceUnreachable(
         f"{host(url)} cannot be reached: {redact(reason)}.",
         hint="Check the network (and HTTPS_PROXY, if this network needs a proxy), then run it again.",
     )

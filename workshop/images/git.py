@@ -14,7 +14,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from workshop.engines.command import CommandMissing, CommandResult, run_command
-from workshop.errors import SourceError
+from workshop.errors import SourceError, SourceUnreachable
 from workshop.images.links import redact
 
 LIST_TIMEOUT = 60.0
@@ -178,13 +178,9 @@ async def list_refs(url: str, *, also: str = "") -> RemoteRefs:
     return RemoteRefs(refs)
 
 
-class Unreachable(SourceError):
-    """The host of the repository does not answer; what was fetched before can still be used."""
-
-
-def unreachable(url: str, reason: str) -> Unreachable:
+def unreachable(url: str, reason: str) -> SourceUnreachable:
     host = host_of(url)
-    return Unreachable(
+    return SourceUnreachable(
         f"{host} cannot be reached: {reason}.",
         hint="Check the network (and HTTPS_PROXY, if this network needs a proxy), then run it again.",
     )

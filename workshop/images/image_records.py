@@ -11,23 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.model import labels
 from workshop.model.image import Image
+from workshop.ports.build import BuildRequest
 
 if TYPE_CHECKING:
     import docker
 
 PACKAGES_FILE = "/opt/workshop/record/packages.txt"
 RUNTIME = "docker"
+IMPORTED = "-imported"
+"""Ends the second name of an image that came in a file: it stands for its commit whatever this machine's settings."""
 
 
-def image_labels(workshop: str, commit: str, recipe: str, repository: str) -> dict[str, str]:
+def image_labels(request: BuildRequest, recipe: str) -> dict[str, str]:
     """What every image of ours carries."""
     return {
         labels.TOOL: labels.TOOL_VALUE,
         labels.KIND: "image",
-        labels.WORKSHOP: workshop,
-        labels.COMMIT: commit,
+        labels.WORKSHOP: request.slug,
+        labels.COMMIT: request.source.commit,
         labels.RECIPE: recipe,
-        labels.REPOSITORY: repository,
+        labels.REPOSITORY: request.source.repository,
+        labels.REF: request.source.place,
+        labels.UI: request.ui,
         labels.CREATED: datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -76,7 +81,7 @@ def image_of(inspected: Mapping[str, Any], *, packages: tuple[str, ...] = ()) ->
     tags = [tag for tag in inspected.get("RepoTags") or () if not tag.startswith("<none>")]
     own = [tag for tag in tags if tag.startswith("workshop/")]
     return Image(
-        reference=(own or tags or [inspected["Id"]])[0],
+        reference=min(own, key=len) if own else (tags or [inspected["Id"]])[0],
         digest=inspected["Id"],
         commit=marks.get(labels.COMMIT, ""),
         recipe=marks.get(labels.RECIPE, ""),
@@ -85,8 +90,16 @@ def image_of(inspected: Mapping[str, Any], *, packages: tuple[str, ...] = ()) ->
         created=_created(inspected),
         workshop=marks.get(labels.WORKSHOP, ""),
         repository=marks.get(labels.REPOSITORY, ""),
+        ui=marks.get(labels.UI, ""),
+        place=marks.get(labels.REF, ""),
+        imported=is_imported(inspected),
         packages=packages,
     )
+
+
+def is_imported(inspected: Mapping[str, Any]) -> bool:
+    """Whether it came to this engine in a file."""
+    return any(tag.endswith(IMPORTED) for tag in inspected.get("RepoTags") or ())
 
 
 def _created(inspected: Mapping[str, Any]) -> datetime:

@@ -86,6 +86,10 @@ class ProcessBuilder:
         every = await self.images()
         return next((image for image in every if (image.workshop, image.commit, image.recipe) == wanted), None)
 
+    async def of_workshop(self, workshop: str) -> tuple[Image, ...]:
+        """The environments of a workshop (its slug), newest first."""
+        return tuple(image for image in await self.images() if image.workshop == workshop)
+
     async def images(self) -> tuple[Image, ...]:
         """Finished environments, newest first."""
         found = await asyncio.to_thread(lambda: [_read(path) for path in self._root.glob(f"*/{MARKER}")])
@@ -154,6 +158,8 @@ def _finished(request: BuildRequest, folder: Path, recipe: str, packages: tuple[
         "commit": request.source.commit,
         "recipe": recipe,
         "repository": request.source.repository,
+        "place": request.source.place,
+        "ui": request.ui,
         "created": datetime.now(UTC).isoformat(timespec="microseconds"),
         "size_bytes": _size(folder),
         "packages": packages,
@@ -179,6 +185,8 @@ def _read(marker: Path) -> Image | None:
             created=datetime.fromisoformat(data["created"]),
             workshop=data["workshop"],
             repository=data["repository"],
+            place=data.get("place", ""),
+            ui=data.get("ui", ""),
             packages=tuple(data["packages"]),
         )
     except (FileNotFoundError, ValueError, KeyError):

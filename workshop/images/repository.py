@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workshop.engines.file_lock import FileLock
-from workshop.errors import SourceError
+from workshop.errors import SourceError, SourceUnreachable
 from workshop.images.checkouts import check_size, file_name, short_hash
 from workshop.images.git import (
     FETCH_TIMEOUT,
@@ -19,7 +19,6 @@ from workshop.images.git import (
     SHORT_SHA,
     GitFailed,
     RemoteRefs,
-    Unreachable,
     explained,
     list_refs,
     run_git,
@@ -64,7 +63,7 @@ class Repository:
         """
         try:
             refs = await list_refs(self.url, also=ref)
-        except Unreachable as error:
+        except SourceUnreachable as error:
             return self._remembered(ref, folder, pinned, error)
         found = self._choose(refs, ref, folder)
         if found is None and SHORT_SHA.fullmatch(ref):
@@ -117,7 +116,7 @@ class Repository:
             return {}
         return memory if isinstance(memory, dict) else {}
 
-    def _remembered(self, ref: str, folder: str, pinned: str, error: Unreachable) -> Found:
+    def _remembered(self, ref: str, folder: str, pinned: str, error: SourceUnreachable) -> Found:
         if pinned or SHA.fullmatch(ref):
             return Found(pinned or ref, ref, folder)
         entry = self._read_memory().get(ref)
@@ -187,11 +186,11 @@ class Repository:
             return
         except GitFailed as error:
             failure = explained(error, self.url)
-            if isinstance(failure, Unreachable) or "No space left" in error.output:
+            if isinstance(failure, SourceUnreachable) or "No space left" in error.output:
                 raise failure from error
         await self._fetch_all(report)
         if not await self._has(commit):
-            raise SourceError(
+            raise SourceUnreachable(
                 f"{redact(self.url)} has no commit {commit[:12]}.",
                 hint="It may have been pushed away: name a branch, or a commit that is still there.",
             )
@@ -257,7 +256,7 @@ class Repository:
         try:
             try:
                 await self._in_tree(tree, *update, "--depth=1", report=report)
-            except Unreachable:
+            except SourceUnreachable:
                 raise
             except SourceError:
                 await self._in_tree(tree, *update, report=report)

@@ -50,7 +50,7 @@ class GitSources:
         if link.is_doi:
             source = await self._from_doi(link, report)
         elif link.is_local:
-            source = await self._from_folder(link, await look_at_folder(link.repository), report)
+            source = await self._from_folder(link, await look_at_folder(link.repository), report, pinned=pinned)
         else:
             source = await self._from_git(link, report, pinned=pinned)
         return source
@@ -81,11 +81,11 @@ class GitSources:
         now = (await list_refs(url)).commit(ref or link.ref)
         return now if now != commit else ""
 
-    async def _from_folder(self, link: Link, local: LocalFolder, report: Report) -> Source:
+    async def _from_folder(self, link: Link, local: LocalFolder, report: Report, *, pinned: str = "") -> Source:
         if local.top is None:
             return await self._from_plain_folder(link, local.path)
         inside = "/".join(part for part in (local.inside, link.folder) if part)
-        source = await self._from_git(replace(link, repository=str(local.top), folder=inside), report)
+        source = await self._from_git(replace(link, repository=str(local.top), folder=inside), report, pinned=pinned)
         if local.changed and source.commit == (await list_refs(str(local.top))).commit(""):
             source = replace(source, dirty=True, notes=(not_committed(local.changed), *source.notes))
         return source

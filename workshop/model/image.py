@@ -27,6 +27,11 @@ class Source:
     """`repository@commit` of what was put into the checkout from other repositories."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> str:
+        """Which of the repository's branches and folders this is: `main#lessons`."""
+        return f"{self.ref}#{self.subfolder}"
+
 
 @dataclass(frozen=True, slots=True)
 class Detected:
@@ -111,7 +116,14 @@ class Image:
     created: datetime | None = None
     workshop: str = ""
     repository: str = ""
+    ui: str = ""
+    """What students see in seats of it; empty where an older build did not write it down."""
+    place: str = ""
+    """`Source.place`; empty where it was not written down."""
+    imported: bool = False
+    """It came to this machine in a file."""
     last_used: datetime | None = None
+    """When a classroom was last opened with it."""
     packages: tuple[str, ...] = ()
     """`name==version` of what is installed, where known."""
     notes: tuple[str, ...] = ()

@@ -25,6 +25,9 @@ COMMIT = PREFIX + "commit"
 RECIPE = PREFIX + "recipe"
 REPOSITORY = PREFIX + "repository"
 WORKSHOP = PREFIX + "workshop"
+UI = PREFIX + "ui"
+REF = PREFIX + "ref"
+"""Of an image: the branch or tag, a `#`, and the folder of the repository that it was built from."""
 CREATED = PREFIX + "created"
 
 

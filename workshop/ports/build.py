@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 from workshop.model.events import WorkEvent
 from workshop.model.image import Detected, Image, ImageSettings, Source
@@ -34,11 +35,25 @@ class BuildRequest:
 class Sources(Protocol):
     """Finds repositories and brings one commit of them to this machine."""
 
-    async def resolve(self, repository: str, *, ref: str = "", folder: str = "", report: Report) -> Source:
+    async def resolve(
+        self, repository: str, *, ref: str = "", folder: str = "", report: Report, pinned: str = ""
+    ) -> Source:
         """Resolve branch, tag or commit, and check that commit out into a folder of ours.
 
+        Args:
+            pinned: take this commit although the ref may have moved; if it has, `newer` names its commit.
+
         Raises:
+            SourceUnreachable: the host does not answer, or has not got the commit.
             SourceError: no repository there, no such branch, no such folder, no right to read it.
+        """
+        ...
+
+    async def newer(self, repository: str, ref: str, commit: str) -> str:
+        """The commit that the ref names now, if it is not `commit`; empty for no change.
+
+        Raises:
+            SourceError: the repository cannot be asked.
         """
         ...
 
@@ -47,6 +62,30 @@ class Sources(Protocol):
 
         Raises:
             SourceError: the files contradict each other (both `binder/` and `.binder/`, say).
+        """
+        ...
+
+
+@runtime_checkable
+class ImageCarrier(Protocol):
+    """A builder whose images can be carried to another machine as files."""
+
+    async def export(self, image: Image, path: Path, *, report: Report) -> int:
+        """Write an image into a file, compressed if its name ends in `.gz`; the file's size.
+
+        The file appears when it is whole; what stood there before is replaced then.
+
+        Raises:
+            BuildFailed: the image is gone, or the file cannot be written.
+        """
+        ...
+
+    async def import_file(self, path: Path, *, report: Report) -> tuple[Image, ...]:
+        """Load the images of such a file, `cached` where they were there already.
+
+        Raises:
+            UsageError: the file cannot be read, is not whole, or holds no image of ours; nothing was loaded.
+            BuildFailed: the engine has no room for it.
         """
         ...
 
@@ -65,4 +104,8 @@ class Builder(ImageStore, Protocol):
 
     async def find(self, request: BuildRequest) -> Image | None:
         """The image of this commit and recipe, if it was built before."""
+        ...
+
+    async def of_workshop(self, workshop: str) -> tuple[Image, ...]:
+        """The images of a workshop (its slug), newest first, whatever their commit."""
         ...

@@ -152,6 +152,7 @@ def images_document(images: Sequence[Image]) -> Document:
                 "repository": image.repository,
                 "runtime": image.runtime,
                 "size_bytes": image.size_bytes,
+                "shared_bytes": image.shared_bytes,
                 "created": rfc3339(image.created),
                 "last_used": rfc3339(image.last_used),
             }

@@ -101,9 +101,10 @@ def image_table(images: Sequence[Image]) -> str:
             one_line(image.workshop),
             image.runtime,
             format_size(image.size_bytes) if image.size_bytes else "",
+            format_size(image.shared_bytes) if image.shared_bytes else "",
             image.created.astimezone().strftime("%Y-%m-%d %H:%M") if image.created else "",
-            image.last_used.astimezone().strftime("%Y-%m-%d %H:%M") if image.last_used else "",
+            image.last_used.astimezone().strftime("%Y-%m-%d %H:%M") if image.last_used else "never",
         ]
         for image in images
     ]
-    return table(["Image", "Workshop", "Runtime", "Size", "Built", "Used"], rows, right=[3])
+    return table(["Image", "Workshop", "Runtime", "Size", "Shared", "Built", "Last class"], rows, right=[3, 4])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
+from pathlib import Path
 
-from workshop.errors import BuildFailed, UsageError
+from workshop.errors import BuildFailed, SourceUnreachable, UsageError
 from workshop.model.classroom import Ui
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
@@ -15,11 +17,13 @@ from workshop.service import finding
 from workshop.service.reports import Workshop
 from workshop.service.wiring import Wiring
 
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
 
 async def build(wiring: Wiring, file: str, *, runtime: str, no_cache: bool, report: Report) -> Image:
     workshop = await finding.load(wiring, file)
     name = await choose_runtime(wiring, workshop, runtime)
-    image = await build_workshop(wiring, workshop, name, no_cache=no_cache, report=report)
+    image = await build_workshop(wiring, workshop, name, newest=True, no_cache=no_cache, report=report)
     finding.used_now(wiring, workshop, wiring.clock())
     return image
 
@@ -40,10 +44,21 @@ async def choose_runtime(wiring: Wiring, workshop: Workshop | None, asked: str) 
     return "docker" if await wiring.answers("docker") else "process"
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What there is of a workshop before anything is built."""
+
+    request: BuildRequest | None
+    """None where its repository cannot be had now, and an image of it stands in."""
+    image: Image | None = None
+    why: SourceUnreachable | None = None
+    """Why there is no request."""
+
+
 async def build_workshop(
-    wiring: Wiring, workshop: Workshop, runtime: str, *, no_cache: bool = False, report: Report
+    wiring: Wiring, workshop: Workshop, runtime: str, *, newest: bool = False, no_cache: bool = False, report: Report
 ) -> Image:
-    """Resolve the commit, then build or reuse its image for this runtime.
+    """Build or reuse the image of a workshop for this runtime: see `look` for which commit's.
 
     Raises:
         SourceError: the repository or commit cannot be had.
@@ -51,18 +66,109 @@ async def build_workshop(
     """
     if workshop.definition.image.reference:
         return await _given(wiring, workshop, runtime)
-    builder = wiring.builder(runtime)
-    request = await prepare(wiring, workshop, report=report)
+    return await image_of(wiring, await look(wiring, workshop, runtime, newest=newest, report=report), runtime,
+                          no_cache=no_cache, report=report)  # fmt: skip
+
+
+async def image_of(wiring: Wiring, found: Found, runtime: str, *, no_cache: bool = False, report: Report) -> Image:
+    """The image that was found, or built now."""
+    if found.request is None:
+        assert found.image is not None
+        return replace(found.image, cached=True)
+    request = found.request
     if no_cache:
         request = replace(request, settings=replace(request.settings, no_cache=True))
-    return await builder.build(request, report=report)
+    return await wiring.builder(runtime).build(request, report=report)
 
 
-async def prepare(wiring: Wiring, workshop: Workshop, *, report: Report) -> BuildRequest:
-    """Bring the commit to this machine and read what it asks for."""
+async def look(wiring: Wiring, workshop: Workshop, runtime: str, *, newest: bool = False, report: Report) -> Found:
+    """Which commit a workshop is built from, and whether its image is there.
+
+    A workshop that was built stays at its commit: a newer one is told of, and taken by `build` alone (`newest`).
+
+    Raises:
+        SourceError: the repository cannot be had, and there is no image of it.
+    """
+    builder = wiring.builder(runtime)
+    last = await _last_image(wiring, workshop, runtime)
+    pinned = last.commit if last is not None and not newest and _COMMIT.fullmatch(last.commit) else ""
+    try:
+        request = await prepare(wiring, workshop, pinned=pinned, report=report)
+        if pinned and last is not None and last.place not in ("", request.source.place):
+            # Another branch or folder is asked for than the image was built from.
+            request = await prepare(wiring, workshop, report=report)
+    except SourceUnreachable as error:
+        if last is None:
+            raise
+        report(Noted(f"{error.message} {last.reference}, which is there, is taken.", level="warning"))
+        return Found(None, last, error)
+    if request.source.newer:
+        report(Noted(newer_sentence(request.source.newer, request.source.commit), level="warning"))
+    return Found(request, await builder.find(request))
+
+
+async def planned(wiring: Wiring, workshop: Workshop, runtime: str, *, report: Report) -> Found:
+    """As `look`, also for a definition that names a finished image.
+
+    Args:
+        runtime: empty where no engine answers: then only the repository is looked at.
+    """
+    if runtime and not workshop.definition.image.reference:
+        return await look(wiring, workshop, runtime, report=report)
+    request = await prepare(wiring, workshop, report=report)
+    given = await _given(wiring, workshop, runtime) if runtime else None
+    return Found(request, given)
+
+
+def newer_sentence(newer: str, commit: str) -> str:
+    """That a repository has moved on."""
+    return f"The repository has a newer commit, {newer[:7]}. {commit[:7]}, which was built, is kept: `build` takes it."
+
+
+async def newer_commit(wiring: Wiring, file: str) -> str:
+    """What the repository has moved to since the workshop's image was built; empty for nothing new, and for no image.
+
+    Raises:
+        WorkshopError: the workshop, its repository or the engine cannot be asked.
+    """
+    workshop = await finding.load(wiring, file)
+    runtime = await choose_runtime(wiring, workshop, "")
+    last = await _last_image(wiring, workshop, runtime)
+    if last is None or not _COMMIT.fullmatch(last.commit):
+        return ""
+    return await wiring.sources.newer(workshop.repository, workshop.ref, last.commit)
+
+
+async def _last_image(wiring: Wiring, workshop: Workshop, runtime: str) -> Image | None:
+    """The newest image that was built of what the workshop says now, but for its commit."""
+    for image in await wiring.builder(runtime).of_workshop(workshop.slug):
+        if image.ui in ("", workshop.definition.ui) and _is_of(image, workshop):
+            return image
+    return None
+
+
+def _is_of(image: Image, workshop: Workshop) -> bool:
+    """Whether an image was made of a workshop's repository; one from a file, of another copy of the folder."""
+    if _COMMIT.fullmatch(workshop.ref) and image.commit != workshop.ref:
+        return False
+    local = Path(workshop.repository).is_absolute()
+    if image.imported and local:
+        return True
+    inside = bool(image.repository) and workshop.shown.startswith(f"{image.repository}/")
+    return image.repository == workshop.shown or (local and inside)
+
+
+async def prepare(wiring: Wiring, workshop: Workshop, *, pinned: str = "", report: Report) -> BuildRequest:
+    """Bring the commit to this machine and read what it asks for.
+
+    Args:
+        pinned: the commit to be taken although the branch may have moved.
+    """
     began = wiring.clock()
     report(StepStarted("resolve", f"Finding {workshop.shown}"))
-    source = await wiring.sources.resolve(workshop.repository, ref=workshop.ref, folder=workshop.folder, report=report)
+    source = await wiring.sources.resolve(
+        workshop.repository, ref=workshop.ref, folder=workshop.folder, report=report, pinned=pinned
+    )
     detected = wiring.sources.detect(source)
     seconds = (wiring.clock() - began).total_seconds()
     report(StepFinished("resolve", f"Commit {source.commit[:12]}: {detected.sentence()}", seconds))
@@ -98,11 +204,18 @@ async def _given(wiring: Wiring, workshop: Workshop, runtime: str) -> Image:
 
 
 async def images(wiring: Wiring, *, runtime: str) -> tuple[Image, ...]:
+    """Ours, newest first, each with when a classroom was last opened with it."""
+    from workshop.service import rooms
+
     names = [runtime] if runtime else [n for n in ("docker", "process") if n == "process" or await wiring.answers(n)]
     found: list[Image] = []
     for name in names:
         found.extend(await wiring.builder(name).images())
-    return tuple(found)
+    uses = wiring.image_uses.entries()
+    for room in await rooms.every(wiring):  # their labels know it, also of classes that another machine opened
+        digest, opened = room.classroom.image, room.classroom.created
+        uses[digest] = max(uses.get(digest, opened), opened)
+    return tuple(replace(image, last_used=uses.get(image.digest)) for image in found)
 
 
 async def prune(wiring: Wiring, *, keep: int, report: Report) -> Removal:

@@ -39,11 +39,13 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
     except WorkshopError as error:
         problems.append(Problem("runtime", error.message, error.hint))
     try:
-        request = await building.prepare(wiring, workshop, report=report)
-        source, detected = request.source, request.detected
-        problems += _source_problems(workshop, source, detected)
-        if facts is not None and not workshop.definition.image.reference:
-            image = await wiring.builder(name).find(request)
+        found = await building.planned(wiring, workshop, name if facts else "", report=report)
+        image = found.image
+        if found.request is not None:
+            source, detected = found.request.source, found.request.detected
+            problems += _source_problems(workshop, source, detected)
+        elif found.why is not None and image is not None:
+            problems.append(Problem("source", found.why.message, f"{image.reference} is there.", "warning"))
     except SourceError as error:
         problems.append(Problem("source", error.message, error.hint))
     except WorkshopError as error:
@@ -80,9 +82,7 @@ def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> 
         for name in detected.unpinned
     ]  # fmt: skip
     if source.newer:
-        problems.append(
-            Problem("source.ref", f"A newer commit {source.newer[:12]} is there.", "Build again to take it.", "warning")
-        )
+        problems.append(Problem("source.ref", building.newer_sentence(source.newer, source.commit), level="warning"))
     problems += not_carried_out(workshop.definition)
     wanted = workshop.definition.open
     if wanted and not (Path(source.folder) / wanted).exists():

@@ -51,24 +51,30 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
     wanted = await _wanted(wiring, request, asked)
     runtime = wiring.runtime(asked.runtime_name)
     facts = await runtime.facts()
+    newer = ""
     if wanted.found is not None:
         classroom, image = wanted.found.classroom, None
         records = await runtime.seats(classroom)
     else:
-        prepared = await building.prepare(wiring, asked.workshop, report=report)
-        image = await wiring.builder(asked.runtime_name).find(prepared)
-        records = ()
-        classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=prepared.source.commit)
+        found = await building.planned(wiring, asked.workshop, asked.runtime_name, report=report)
+        image, records = found.image, ()
+        commit = found.request.source.commit if found.request else image.commit if image else ""
+        newer = found.request.source.newer if found.request else ""
+        classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=commit)
     seats = plan_seats(wanted.total, records)
     fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
+    sentences = _sentences(classroom, seats, fits, image, exists=wanted.found is not None)
+    if newer:
+        sentences += (building.newer_sentence(newer, classroom.commit),)
     return UpPlan(
         classroom=classroom,
         create=seats.create,
         keep=seats.keep + seats.start,
         fits=fits,
         exists=wanted.found is not None,
-        sentences=_sentences(classroom, seats, fits, image, exists=wanted.found is not None),
+        sentences=sentences,
         image=image,
+        newer=newer,
     )
 
 
@@ -112,6 +118,7 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         wiring.store.remember(classroom)
         wiring.store.set_room_state(classroom.uid, wanted=wanted.total, closing=False, adding=0)
         finding.used_now(wiring, asked.workshop, wiring.clock())
+        wiring.image_uses.add(classroom.image, wiring.clock())
         adopted = wanted.found is not None
         tunnel = asked.workshop.definition.access.tunnel
         return await _fill(

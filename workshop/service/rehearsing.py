@@ -65,8 +65,14 @@ async def rehearse(
         raise UsageError(f"{seats} seats cannot rehearse at once.", hint="Ask for 1 to 200.")
     workshop = await finding.load(wiring, file)
     name = await building.choose_runtime(wiring, workshop, runtime)
-    image = await building.build_workshop(wiring, workshop, name, report=report)
-    request = await building.prepare(wiring, workshop, report=report)
+    if workshop.definition.image.reference:
+        image = await building.build_workshop(wiring, workshop, name, report=report)
+        request = await building.prepare(wiring, workshop, report=report)
+    else:
+        found = await building.look(wiring, workshop, name, report=report)
+        if found.request is None:
+            raise found.why or UsageError("The repository's notebooks are not here.")
+        request, image = found.request, await building.image_of(wiring, found, name, report=report)
     notebooks = chosen_notebooks(request.detected.notebooks, workshop.definition.rehearse)
     if not notebooks:
         raise UsageError(

@@ -90,6 +90,8 @@ class UpPlan:
     exists: bool
     sentences: tuple[str, ...]
     image: Image | None = None
+    newer: str = ""
+    """A commit that the repository has moved to since the image was built; it is not taken."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from workshop.service import (
     acts,
     addressing,
     building,
+    carrying,
     checking,
     closing,
     collecting,
@@ -103,6 +104,10 @@ class Service:
     ) -> Image:
         """Resolve the commit, then build or reuse its image."""
         return await building.build(self._wiring, file, runtime=runtime, no_cache=no_cache, report=report)
+
+    async def newer_commit(self, file: str) -> str:
+        """The commit that the workshop's repository has moved to since its image was built; empty for none."""
+        return await building.newer_commit(self._wiring, file)
 
     async def rehearse(
         self,
@@ -299,6 +304,26 @@ class Service:
     async def prune_images(self, *, keep: int = 2, report: Report = ignore_events) -> Removal:
         """Remove our images beyond the newest `keep` of each workshop that nothing uses."""
         return await building.prune(self._wiring, keep=keep, report=report)
+
+    async def find_image(self, wanted: str) -> Image:
+        """The image that a name, a digest (or its beginning) or a workshop's name stands for.
+
+        Raises:
+            UsageError: none, or several, are called so.
+        """
+        return await carrying.find_image(self._wiring, wanted)
+
+    def export_file(self, image: Image, to: Path) -> Path:
+        """The file that `export_image` would write: `to`, or in that folder one named after the image."""
+        return carrying.file_for(image, to)
+
+    async def export_image(self, image: Image, to: Path, *, report: Report = ignore_events) -> Path:
+        """Write an image into a file (`.gz`: compressed) or, named after it, into a folder; where that is."""
+        return await carrying.export(self._wiring, image, to, report=report)
+
+    async def import_images(self, file: Path, *, report: Report = ignore_events) -> tuple[Image, ...]:
+        """Load what `export_image` wrote, proven whole; `cached` where it was there already."""
+        return await carrying.import_file(self._wiring, file, report=report)
 
     async def doctor(self) -> tuple[Finding, ...]:
         """What is there and what is missing on this machine."""

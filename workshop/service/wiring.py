@@ -19,6 +19,7 @@ from workshop.ports.build import Builder, Sources
 from workshop.ports.runtime import Runtime
 from workshop.ports.store import Store
 from workshop.service.doors import DetachedDoors, Doors
+from workshop.state.image_uses import ImageUses
 from workshop.state.recent import RecentWorkshops
 from workshop.state.store import SqliteStore
 
@@ -91,6 +92,10 @@ class Wiring:
     @property
     def recent(self) -> RecentWorkshops:
         return RecentWorkshops(self.places.state / "recent.json")
+
+    @property
+    def image_uses(self) -> ImageUses:
+        return ImageUses(self.places.state / "image-uses.json")
 
     def lock_file(self, name: str) -> Path:
         """What `alone` locks."""

@@ -37,6 +37,7 @@ class JobKind(StrEnum):
     CLEANUP = "cleanup"
     COLLECT = "collect"
     PUSH = "push"
+    CARRY = "carry"
 
 
 @dataclass(frozen=True, slots=True)

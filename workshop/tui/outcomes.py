@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 
 from workshop.model.amounts import format_size, format_span
 from workshop.model.image import Image
@@ -21,6 +22,11 @@ def result_sentence(job: Job, now: datetime) -> str:
             how = "was there already" if image.cached else f"built in {format_span(image.seconds)}"
             size = f", {format_size(image.size_bytes)}" if image.size_bytes else ""
             return f"{image.reference} {how}{size}"
+        case Path() as file:
+            return f"{job.subject} is in {file}, {format_size(file.stat().st_size)}"
+        case (Image() as image, *_):
+            how = "was here already" if image.cached else "is here now"
+            return f"{image.reference} {how}, {format_size(image.size_bytes)}"
         case UpReport() as report:
             return _up(report)
         case DownReport() as report:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from workshop.actions import Scope
+from workshop.errors import WorkshopError
 from workshop.model.amounts import format_span
 from workshop.model.snapshot import ClassroomSummary
 from workshop.present.cells import one_line
@@ -20,7 +22,7 @@ from workshop.present.columns import Cell, Column
 from workshop.present.words import Tone
 from workshop.service import WorkshopEntry
 from workshop.tui.bindings import bindings_for
-from workshop.tui.jobs import Job
+from workshop.tui.jobs import Job, JobKind
 from workshop.tui.moments import ago
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import begin_build, begin_rehearsal
@@ -28,7 +30,13 @@ from workshop.tui.widgets.bars import Parts
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
 
+log = logging.getLogger(__name__)
+
 REFRESH_EVERY = 5.0
+NEWER_EVERY = 600.0
+"""Repositories are asked for newer commits so seldom: it is their hosts' time too."""
+NEWER_ASKED = 10
+"""Of how many workshops, the latest used."""
 ROOMS = (
     Column("name", "Classroom", 16, grow=True),
     Column("ready", "Ready", 9, right=True),
@@ -54,6 +62,8 @@ class HomeScreen(BaseScreen[None]):
         super().__init__()
         self._entries: dict[str, WorkshopEntry] = {}
         self._rooms: dict[str, ClassroomSummary] = {}
+        self._newer: dict[str, str] = {}
+        """By workshop: the commit that its repository has moved to since its image was built."""
 
     def body(self) -> Iterator[Widget]:
         yield Text("Open classrooms", classes="section")
@@ -73,6 +83,8 @@ class HomeScreen(BaseScreen[None]):
         self._show_rooms()
         self.work("Listing classrooms", self.workshop.read_summaries, group="summaries")
         self.set_interval(REFRESH_EVERY, self._look_again)
+        self._ask_for_newer()
+        self.set_interval(NEWER_EVERY, self._ask_for_newer)
 
     def _look_again(self) -> None:
         if self.is_current:
@@ -92,6 +104,24 @@ class HomeScreen(BaseScreen[None]):
     def job_changed(self, job: Job) -> None:
         if not job.running:
             self._show_workshops()
+            if job.kind is JobKind.BUILD:
+                self._ask_for_newer()
+
+    def _ask_for_newer(self) -> None:
+        self.work("Asking for newer commits", self._find_newer, group="newer")
+
+    async def _find_newer(self) -> None:
+        """Ask the repositories of the workshops used last; one that cannot be asked now is told of by `check`."""
+        files = [entry.file for entry in self._entries.values() if entry.last_used][:NEWER_ASKED]
+        found = {}
+        for file in files:
+            try:
+                found[file] = await self.workshop.service.newer_commit(file)
+            except WorkshopError as error:
+                log.info("%s was not asked for a newer commit: %s", file, error.message)
+        self._newer = {file: commit for file, commit in found.items() if commit}
+        self._show_workshops()
+        self._show_about()
 
     def facts(self) -> Parts:
         return []
@@ -149,7 +179,7 @@ class HomeScreen(BaseScreen[None]):
                     (
                         Cell(one_line(entry.title)),
                         Cell(used, Tone.ACCENT if entry.sample and not entry.last_used else Tone.MUTED),
-                        Cell(one_line(entry.detail or _short(file)), Tone.MUTED),
+                        self._detail_cell(entry),
                     ),
                 )
             )
@@ -159,11 +189,20 @@ class HomeScreen(BaseScreen[None]):
         empty.say("None was used yet. Paste a link to a repository, or press n.")
         empty.display = not rows
 
+    def _detail_cell(self, entry: WorkshopEntry) -> Cell:
+        newer = self._newer.get(entry.file)
+        where = one_line(entry.detail or _short(entry.file))
+        return Cell(f"▲ newer commit {newer[:7]} · {where}", Tone.WARN) if newer else Cell(where, Tone.MUTED)
+
     def _show_about(self) -> None:
         """One line on what is under the cursor."""
         room, entry = self._room, self._entry
         if room is not None:
             text = f"{room.name}: students come in at {room.join}" if room.gateway else f"{room.name}: {room.detail}"
+        elif entry is not None and (newer := self._newer.get(entry.file)):
+            text = (
+                f"The repository has a newer commit, {newer[:7]}: b builds it; until then classes keep the built one."
+            )
         elif entry is not None:
             text = _short(entry.file)
         else:

@@ -194,6 +194,7 @@ class JobScreen(BaseScreen[None]):
     async def _cancel(self) -> None:
         kept = {
             JobKind.BUILD: "The last good image stays; nothing half-made is left.",
+            JobKind.CARRY: "A half-written file goes; the image is as it was.",
             JobKind.UP: "Seats that are there stay; opening the same classroom again goes on from them.",
             JobKind.DOWN: "What is removed is removed; tearing down again finishes it.",
         }

@@ -161,6 +161,7 @@ def plan_text(plan: UpPlan) -> Content:
         ("Fits", Content.assemble((f"{glyph} {plan.fits.sentence}", style))),
         ("Students", Content.styled(f"come in at {classroom.join_url()}", "$foreground")),
         ("Image", Content(_image(plan))),
+        *_newer(plan),
         ("Each seat", Content(f"{format_size(classroom.limits.memory_bytes)}, {classroom.limits.cpus:g} CPU")),
     ]
     if classroom.ends is not None:
@@ -182,6 +183,13 @@ def _image(plan: UpPlan) -> str:
     if plan.image is not None:
         return f"{plan.image.reference} is there"
     return "is there" if plan.exists else "has to be built first"
+
+
+def _newer(plan: UpPlan) -> list[tuple[str, Content]]:
+    if not plan.newer:
+        return []
+    text = f"▲ a newer commit, {plan.newer[:7]}, is there; build it to take it"
+    return [("Not taken", Content.styled(text, "$text-warning"))]
 
 
 def error_text(error: WorkshopError) -> Content:

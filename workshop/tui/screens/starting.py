@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workshop.model.image import Image
 from workshop.service import PushSource, UpRequest
 from workshop.tui.jobs import Job, JobKind, Report
 
@@ -36,6 +37,28 @@ def begin_rehearsal(app: WorkshopApp, file: str, title: str) -> Job:
         return await app.service.rehearse(file, report=report)
 
     job = app.start_job(JobKind.REHEARSE, f"Rehearse {title}", title, work)
+    show_job(app, job)
+    return job
+
+
+def begin_export(app: WorkshopApp, image: Image, file: Path) -> Job:
+    """Write an image into a file, and show how it goes."""
+
+    async def work(report: Report) -> object:
+        return await app.service.export_image(image, file, report=report)
+
+    job = app.start_job(JobKind.CARRY, f"Export {image.reference}", image.reference, work)
+    show_job(app, job)
+    return job
+
+
+def begin_import(app: WorkshopApp, file: Path) -> Job:
+    """Load the images of a file, and show how it goes."""
+
+    async def work(report: Report) -> object:
+        return await app.service.import_images(file, report=report)
+
+    job = app.start_job(JobKind.CARRY, f"Import {file.name}", str(file), work)
     show_job(app, job)
     return job
 
