@@ -23,6 +23,7 @@ class Scope(StrEnum):
     TEARDOWN = "teardown"
     IMAGES = "images"
     ADDRESSES = "addresses"
+    REPORT = "report of a class"
 
 
 class Danger(StrEnum):
@@ -142,6 +143,9 @@ ACTIONS: tuple[Action, ...] = (
     _a("class.addresses", "L", "Addresses", "This machine's addresses; let students in at another one.", Scope.CLASS),
     _a("class.copy_join", "J", "Copy the join link", "Copy the room's link to the clipboard.", Scope.CLASS),
     _a("class.copy_links", "K", "Copy all links", "Copy seat numbers and links, one line each (only marked seats, if there are).", Scope.CLASS),
+    _a("class.handouts", "H", "Cards and tables of links", "Printable cards (PDF, HTML), tables (CSV, Markdown) and QR codes, into a folder.", Scope.CLASS),
+    _a("class.report", "E", "Report of the class", "Numbers and plots of the class so far, without names, as Markdown and HTML.", Scope.CLASS),
+    _a("class.cost", "i", "Cost and room", "What the class costs an hour, so far and at its end; its share of the machine.", Scope.CLASS),
     _a("class.definition", "y", "Definition", "The workshop definition that this classroom was opened with.", Scope.CLASS),
     _a("class.say", "t", "Say to the class", "A message on every seat page.", Scope.CLASS, _C),
     _a("class.extend", "e", "Extend the class", "Move the end of the class.", Scope.CLASS, _C),
@@ -162,7 +166,7 @@ ACTIONS: tuple[Action, ...] = (
     _a("seat.restart", "r", "Restart", "Stop and start; files, link and code stay, running cells are lost.", Scope.SEAT, _C, "Restart"),
     _a("seat.reset", "R", "Reset", "A fresh seat under the same link; the files are archived first.", Scope.SEAT, _L),
     _a("seat.move", "m", "Move", "A new seat under the same number, link and code, with the participant's own files.", Scope.SEAT, _C),
-    _a("seat.restore", "U", "Restore a snapshot", "Put the files of the latest snapshot back; what is there now is archived first.", Scope.SEAT, _L),
+    _a("seat.restore", "U", "Restore a snapshot", "Put files back as they were; the snapshot is chosen, what is there now is archived first.", Scope.SEAT, _L),
     _a("seat.label", "w", "Label", "A name or note for the seat; it never leaves this machine.", Scope.SEAT, _C),
     _a("seat.help_done", "h", "Help given", "Take the seat out of the help queue.", Scope.SEAT, _C),
     _a("seat.memory", "plus", "Raise memory", "Raise the seat's memory limit by half, restarting nothing.", Scope.SEAT, _C),
@@ -182,6 +186,11 @@ ACTIONS: tuple[Action, ...] = (
     _a("images.export", "e", "Export to a file", "Write the image under the cursor into a file, to carry it to a machine without a network.", Scope.IMAGES, _C, "Export"),
     _a("images.import", "i", "Import a file", "Load an image that was exported; it is checked first, and nothing is fetched for it.", Scope.IMAGES, _C, "Import"),
     _a("images.copy", "c", "Copy the digest", "Copy what seats start from.", Scope.IMAGES),
+    # Report
+    _a("report.browser", "o", "Open in the browser", "Open the page with plots in this machine's browser.", Scope.REPORT, footer="Browser"),
+    _a("report.copy", "c", "Copy the report", "Copy it as Markdown.", Scope.REPORT, footer="Copy"),
+    _a("report.path", "y", "Copy the folder", "Copy the path of the folder it was written to.", Scope.REPORT, footer="Folder"),
+    _a("report.again", "f5", "Write again", "Write the report as the class stands now.", Scope.REPORT, footer="Again"),
 )  # fmt: skip
 
 BY_ID = {action.id: action for action in ACTIONS}
@@ -203,5 +212,6 @@ TOGETHER: tuple[tuple[Scope, ...], ...] = (
     (Scope.TEARDOWN, Scope.APP),
     (Scope.TABLE, Scope.IMAGES, Scope.APP),
     (Scope.TABLE, Scope.ADDRESSES, Scope.APP),
+    (Scope.REPORT, Scope.APP),
 )
 """Scopes whose actions can be used at the same moment: within a group, a key means one thing."""

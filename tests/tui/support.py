@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from workshop.core.class_report import ClassFacts, Moment, NotebookProgress, count_incidents, markdown, overview
+from workshop.core.cost import Prices, cost
 from workshop.errors import UnknownClassroom, WorkshopError
 from workshop.model.classroom import Classroom, Door
 from workshop.model.definition import WorkshopDefinition
@@ -27,23 +29,30 @@ from workshop.model.snapshot import ClassroomSummary, EngineFacts, Fit, Problem,
 from workshop.service import (
     ActReport,
     CheckReport,
+    ClassHistory,
     CollectedSeat,
     CollectReport,
+    Cost,
     DownReport,
     Finding,
+    HandoutKind,
     PushReport,
     PushSource,
     RehearsalReport,
     RehearsedNotebook,
+    Sample,
     SeatPush,
     SeatResult,
+    SeatSnapshot,
     TeardownPlan,
     UpPlan,
     UpReport,
     UpRequest,
     Workshop,
     WorkshopEntry,
+    WrittenReport,
 )
+from workshop.service.handouts import write_handouts
 
 NOW = datetime(2026, 3, 2, 9, 41, 7, tzinfo=UTC)
 Report = Callable[[WorkEvent], None]
@@ -200,6 +209,9 @@ class ScriptedService:
     found_images: tuple[Image, ...] = ()
     newer: dict[str, str] = field(default_factory=dict)
     definition_path: Path | None = None
+    kept: tuple[SeatSnapshot, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    prices: Prices = field(default_factory=Prices)
     work: Callable[[str, Report], Awaitable[None]] | None = None
     """What `build` and `up` report on their way."""
     _readers: dict[str, list[asyncio.Queue[Snapshot | Exception | None]]] = field(default_factory=dict)
@@ -397,8 +409,49 @@ class ScriptedService:
         return await self._each("moved", seats)
 
     async def restore(self, name: str, seats: Sequence[int], *, snapshot: str = "", report: Report) -> ActReport:
-        await self._take("restore", name, tuple(seats))
+        await self._take("restore", name, tuple(seats), snapshot)
         return await self._each("restored", seats)
+
+    async def snapshots(self, name: str, seats: Sequence[int] | None = None) -> tuple[SeatSnapshot, ...]:
+        await self._take("snapshots", name, seats)
+        return tuple(found for found in self.kept if seats is None or found.number in seats)
+
+    async def history(self, name: str) -> ClassHistory:
+        await self._take("history", name)
+        return ClassHistory(self.samples)
+
+    async def cost(self, name: str) -> Cost:
+        await self._take("cost", name)
+        room, seats = self._room(name).classroom, self._room(name).seats
+        return cost(
+            self.prices, room.limits, seats=len(seats), claimed=18, since=room.created or NOW, now=self.clock(),
+            ends=room.ends, machine=EngineFacts("docker", "27.1", 8, 32 * 1024**3),
+            used_memory=sum(seat.memory_bytes or 0 for seat in seats), idle_memory=280 * 1024**2,
+        )  # fmt: skip
+
+    async def report(self, name: str) -> WrittenReport:
+        await self._take("report", name)
+        room = self._room(name).classroom
+        moments = [
+            Moment(NOW - timedelta(minutes=50 - n), min(18, n), min(15, n), min(18, n) * 180 * 1024**2)
+            for n in range(50)
+        ]
+        facts = ClassFacts(
+            room.workshop, name, "docker", room.commit, room.created or NOW, NOW, 24, 18, 1024**3, tuple(moments),
+            (200 * 1024**2, 930 * 1024**2), (NotebookProgress("02-loops.ipynb", 12, 0.62, 1),),
+            count_incidents(["oom", "restart", "restart"]),
+        )  # fmt: skip
+        file = Path(f"/home/instructor/.local/state/workshop/reports/{name}-20260302-0849.md")
+        return WrittenReport(file, file.with_suffix(".html"), markdown(facts), facts, tuple(overview(facts)))
+
+    async def write_handouts(
+        self, name: str, folder: Path, kinds: Sequence[HandoutKind], palette: Any, *, spares: bool = False
+    ) -> tuple[Path, ...]:
+        await self._take("write_handouts", name, folder, tuple(kinds), spares)
+        return await write_handouts(folder, self._room(name), kinds, palette, spares=spares)
+
+    def collect_folder(self, room: Classroom) -> Path:
+        return Path(f"/home/instructor/.local/share/workshop/collected/{room.name}-20260302-0849")
 
     async def break_(self, name: str, span: timedelta | None) -> datetime | None:
         await self._take("break_", name, span)

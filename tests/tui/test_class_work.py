@@ -72,7 +72,7 @@ async def test_a_break_begins_and_ends_with_the_same_key(app: Make, scripted: Sc
         assert scripted.called("break_") == [(ROOM, timedelta(minutes=15)), (ROOM, None)]
 
 
-async def test_moving_and_restoring_ask_first(app: Make, scripted: ScriptedService) -> None:
+async def test_moving_asks_first(app: Make, scripted: ScriptedService) -> None:
     running = app(start=ROOM)
     async with running.run_test() as pilot:
         await shows(pilot, "22 of 24 ready")
@@ -80,10 +80,6 @@ async def test_moving_and_restoring_ask_first(app: Make, scripted: ScriptedServi
         await shows(pilot, "Move seat 01?")
         await press(pilot, "y")
         await until(pilot, lambda: scripted.called("move") == [(ROOM, (1,))])
-        await press(pilot, "U")
-        await shows(pilot, "Restore seat 01?")
-        await press(pilot, "enter")
-        assert scripted.called("restore") == []
 
 
 async def test_a_rehearsal_names_the_first_failing_cell_and_the_memory(app: Make, scripted: ScriptedService) -> None:

@@ -10,7 +10,7 @@ from workshop.config.themes import FALLBACK
 from workshop.present.columns import Cell, Column
 from workshop.tui.theme import textual_theme
 from workshop.tui.widgets.log_view import Lines, LogView, clean
-from workshop.tui.widgets.plots import area, sparkline, thinned
+from workshop.tui.widgets.plots import area, over_time, sparkline, thinned
 from workshop.tui.widgets.row_table import RowTable
 
 COLUMNS = (Column("name", "Name", 8), Column("state", "State", 10), Column("more", "More", 20, priority=1, grow=True))
@@ -189,6 +189,12 @@ def test_a_sparkline_shows_the_newest_values_against_their_top() -> None:
 def test_a_curve_of_several_lines_fills_from_below() -> None:
     assert area([0, 4, 8], 3, 2, top=8) == ["  █", " ██"]
     assert area([], 3, 2, top=8) == ["", ""]
+
+
+def test_a_curve_over_time_goes_on_with_the_last_value_where_nothing_was_read() -> None:
+    assert over_time([(0, 1.0), (10, 5.0), (11, 3.0)], 5, 50) == [1, 5, 5, 5, 5]
+    assert over_time([(0, 1.0)], 3, 0) == [1, 1, 1]
+    assert over_time([], 3, 10) == []
 
 
 def test_a_long_curve_keeps_its_peaks_when_it_is_thinned() -> None:

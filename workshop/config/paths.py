@@ -72,11 +72,16 @@ class Paths:
         """Where collected work goes when no folder is named."""
         return self.data / "collected"
 
+    @property
+    def handouts(self) -> Path:
+        """Where cards and tables of links go when no folder is named."""
+        return self.data / "handouts"
+
     def named(self) -> tuple[tuple[str, Path], ...]:
         """Every path with its name, for `workshop paths`."""
         names = (
             "config_file", "keymap_file", "user_themes", "state", "database", "log_file", "logs", "sockets", "cache",
-            "data", "collected", "bundled_themes", "samples",
+            "data", "collected", "handouts", "bundled_themes", "samples",
         )  # fmt: skip
         return tuple((name, getattr(self, name)) for name in names)
 

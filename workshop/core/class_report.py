@@ -80,7 +80,8 @@ def count_incidents(kinds: Sequence[str]) -> tuple[tuple[str, int], ...]:
     return tuple((words, kinds.count(kind)) for kind, words in WORDS.items() if kind in kinds)
 
 
-def _overview(facts: ClassFacts) -> list[tuple[str, str]]:
+def overview(facts: ClassFacts) -> list[tuple[str, str]]:
+    """What it was, when, how large and what it took: label and sentence."""
     most = max((moment.joined for moment in facts.moments), default=facts.used)
     rows = [
         ("Workshop", facts.workshop),
@@ -108,7 +109,7 @@ def _overview(facts: ClassFacts) -> list[tuple[str, str]]:
 def markdown(facts: ClassFacts) -> str:
     """The report as Markdown; plots are in the HTML one."""
     lines = [f"# {_cell(facts.workshop)}", "", "| | |", "| --- | --- |"]
-    lines += [f"| {name} | {_cell(text)} |" for name, text in _overview(facts)]
+    lines += [f"| {name} | {_cell(text)} |" for name, text in overview(facts)]
     lines += ["", "## Notebooks", ""]
     if facts.progress:
         lines += ["| notebook | seats | cells run | last cell an error |", "| --- | --- | --- | --- |"]
@@ -137,7 +138,7 @@ _STYLE = (
 def html(facts: ClassFacts) -> str:
     """The report as one HTML page with its plots, which loads nothing."""
     title = escape(facts.workshop)
-    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in _overview(facts))
+    rows = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in overview(facts))
     parts = [f"<h1>{title}</h1><table>{rows}</table>", *_plots(facts), "<h2>Notebooks</h2>", _progress_table(facts)]
     incidents = "".join(f"<li>{escape(words)}: {count}</li>" for words, count in facts.incidents)
     parts.append(f"<h2>Incidents</h2>{f'<ul>{incidents}</ul>' if incidents else '<p>None.</p>'}")

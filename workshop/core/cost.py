@@ -45,7 +45,17 @@ class Cost:
     memory_share: float | None
     """Of the machine's memory that the seats may take; 1.0 is all of it."""
     cpu_share: float | None
+    used_memory: int | None
+    """Bytes that the seats hold now; None when nobody measured."""
+    idle_memory: int | None
+    """The part of `used_memory` that seats hold which nobody has taken."""
+    machine_memory: int | None
+    machine_cpus: float | None
     sentence: str
+
+    def share_of(self, memory: int | None) -> float | None:
+        """Bytes as a part of the machine's memory, 1.0 for all of it."""
+        return memory / self.machine_memory if memory is not None and self.machine_memory else None
 
 
 def cost(
@@ -60,12 +70,16 @@ def cost(
     image_bytes: int = 0,
     overcommit: float = 1.0,
     machine: EngineFacts | None = None,
+    used_memory: int | None = None,
+    idle_memory: int | None = None,
 ) -> Cost:
     """The bill of a class.
 
     Args:
         overcommit: limits divided by what is reserved; a cluster bills what is reserved.
         machine: where the seats run, for the shares.
+        used_memory: bytes that the seats hold now.
+        idle_memory: bytes of it in seats that nobody has taken.
     """
     seat_hour = (limits.cpus * prices.cpu_hour + limits.memory_bytes / GB * prices.gb_hour) / overcommit
     image_hour = image_bytes / GB * prices.image_gb_month / HOURS_A_MONTH
@@ -84,6 +98,10 @@ def cost(
         idle_per_hour=max(0, seats - claimed) * seat_hour,
         memory_share=memory,
         cpu_share=cpus,
+        used_memory=used_memory,
+        idle_memory=idle_memory,
+        machine_memory=machine.memory_bytes if machine else None,
+        machine_cpus=machine.cpus if machine else None,
         sentence="",
     )
     return replace(bare, sentence=_sentence(bare, seats, limits, machine))
@@ -113,6 +131,10 @@ def _sentence(found: Cost, seats: int, limits: Limits, machine: EngineFacts | No
         parts.append(
             f"the seats may take {most}, {found.memory_share:.0%} of the memory of {format_size(machine.memory_bytes)}"
         )
+        if found.used_memory is not None and (share := found.share_of(found.used_memory)) is not None:
+            parts.append(f"now they hold {format_size(found.used_memory)}, {share:.0%} of it")
+            if found.idle_memory:
+                parts[-1] += f"; {format_size(found.idle_memory)} in seats nobody has taken"
     if not parts:
         parts.append("no prices are set: price_cpu_hour, price_gb_hour and price_image_gb_month are settings")
     text = ". ".join(part[0].upper() + part[1:] for part in parts)

@@ -1,5 +1,7 @@
 """The one door to everything below: what the command line and the terminal UI can ask for."""
 
+from workshop.core.cost import Cost, money
+from workshop.service.handouts import HandoutKind
 from workshop.service.reports import (
     ActReport,
     AddressReport,
@@ -35,9 +37,11 @@ __all__ = [
     "ClassHistory",
     "CollectReport",
     "CollectedSeat",
+    "Cost",
     "DemoReport",
     "DownReport",
     "Finding",
+    "HandoutKind",
     "PushReport",
     "PushSource",
     "RehearsalReport",
@@ -54,4 +58,5 @@ __all__ = [
     "Workshop",
     "WorkshopEntry",
     "WrittenReport",
+    "money",
 ]

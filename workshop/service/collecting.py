@@ -14,6 +14,7 @@ from typing import Any
 from workshop.core.changes import Change, Kind, State, compare, fingerprint, is_junk, worth_collecting
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model.amounts import format_size
+from workshop.model.classroom import Classroom
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
@@ -47,15 +48,15 @@ async def collect(
             hint=f"Its last seat is {seat_name(max(there))}." if there else "It has no seats.",
         )
     numbers = tuple(seats) if seats is not None else used_seats(wiring, room, there)
-    folder = to or default_folder(wiring, room)
+    folder = to or default_folder(wiring, room.classroom)
     return await collect_seats(wiring, room, numbers, folder, everything=everything, report=report)
 
 
-def default_folder(wiring: Wiring, room: rooms.FoundRoom) -> Path:
+def default_folder(wiring: Wiring, classroom: Classroom) -> Path:
     """The same for every collection of one class, so that the next one goes on where the last one stopped."""
     configured = wiring.setting("collect_dir")
     parent = Path(configured) if configured else wiring.places.collected
-    return parent / f"{room.classroom.name}-{room.classroom.created:%Y%m%d-%H%M}"
+    return parent / f"{classroom.name}-{classroom.created:%Y%m%d-%H%M}"
 
 
 def used_seats(wiring: Wiring, room: rooms.FoundRoom, there: set[int]) -> tuple[int, ...]:

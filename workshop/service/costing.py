@@ -6,7 +6,7 @@ import logging
 
 from workshop.core.cost import Cost, Prices, cost
 from workshop.errors import WorkshopError
-from workshop.service import collecting, rooms
+from workshop.service import collecting, rooms, watching
 from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -18,11 +18,24 @@ def prices(wiring: Wiring) -> Prices:
 
 
 async def cost_of(wiring: Wiring, name: str) -> Cost:
-    return await cost_of_room(wiring, await rooms.find(wiring, name))
+    """The bill as it stands now, with what the seats hold at this moment."""
+    room = await rooms.find(wiring, name)
+    seats = (await watching.status(wiring, name)).seats
+    read = [seat for seat in seats if seat.memory_bytes is not None]
+    used = sum(seat.memory_bytes or 0 for seat in read) if read else None
+    idle = sum(seat.memory_bytes or 0 for seat in read if not seat.claimed) if read else None
+    return await cost_of_room(wiring, room, used_memory=used, idle_memory=idle)
 
 
-async def cost_of_room(wiring: Wiring, room: rooms.FoundRoom) -> Cost:
-    """The bill of a class from the seats there are and the prices that are set."""
+async def cost_of_room(
+    wiring: Wiring, room: rooms.FoundRoom, *, used_memory: int | None = None, idle_memory: int | None = None
+) -> Cost:
+    """The bill of a class from the seats there are and the prices that are set.
+
+    Args:
+        used_memory: bytes that the seats hold now; left out of a report, which tells of the whole class.
+        idle_memory: bytes of it in seats that nobody has taken.
+    """
     classroom, given = room.classroom, prices(wiring)
     there = {record.number for record in await room.runtime.seats(classroom)}
     overcommit = 1.0
@@ -41,6 +54,8 @@ async def cost_of_room(wiring: Wiring, room: rooms.FoundRoom) -> Cost:
         image_bytes=await _image_bytes(wiring, room) if given.image_gb_month else 0,
         overcommit=overcommit,
         machine=await room.runtime.facts(),
+        used_memory=used_memory,
+        idle_memory=idle_memory,
     )
 
 

@@ -47,7 +47,7 @@ async def _end(wiring: Wiring, room: Room) -> bool:
     name, uid = room.classroom.name, room.classroom.uid
     try:
         found = await rooms.find(wiring, name)
-        folder = collecting.default_folder(wiring, found)
+        folder = collecting.default_folder(wiring, found.classroom)
         report = await closing.down(
             wiring, name, collect_to=folder, discard=False, report=ignore_events, from_gateway=True
         )

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from workshop.core.class_report import ClassFacts, Moment, NotebookProgress, count_incidents, html, markdown
+from workshop.core.class_report import ClassFacts, Moment, NotebookProgress, count_incidents, html, markdown, overview
 from workshop.service import collecting, costing, progress, rooms, watching
 from workshop.service.reports import ClassHistory, WrittenReport
 from workshop.service.room_folder import existing
@@ -73,7 +73,7 @@ def write(wiring: Wiring, facts: ClassFacts) -> WrittenReport:
     files = (folder / f"{name}.md", folder / f"{name}.html")
     for file, content in zip(files, (text, html(facts)), strict=True):
         _write(file, content)
-    return WrittenReport(*files, text)
+    return WrittenReport(*files, text, facts, tuple(overview(facts)))
 
 
 def _write(file: Path, content: str) -> None:

@@ -14,6 +14,7 @@ from workshop.model.image import Detected, Image, Source
 from workshop.model.snapshot import EngineFacts, Fit, Problem, Removal, Snapshot
 
 if TYPE_CHECKING:
+    from workshop.core.class_report import ClassFacts
     from workshop.model.definition import WorkshopDefinition
 
 
@@ -265,6 +266,10 @@ class WrittenReport:
     markdown: Path
     html: Path
     text: str
+    """The Markdown."""
+    facts: ClassFacts
+    overview: tuple[tuple[str, str], ...]
+    """What stands at its top: label and sentence."""
 
 
 @dataclass(frozen=True, slots=True)

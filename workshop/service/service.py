@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from workshop.core.cost import Cost
 from workshop.model.classroom import Classroom
 from workshop.model.image import Image
+from workshop.model.palette import Palette
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
 from workshop.service import (
@@ -23,6 +24,7 @@ from workshop.service import (
     collecting,
     costing,
     finding,
+    handouts,
     moving,
     opening,
     pushing,
@@ -32,6 +34,7 @@ from workshop.service import (
     snapshots,
     watching,
 )
+from workshop.service.handouts import HandoutKind
 from workshop.service.reports import (
     ActReport,
     AddressReport,
@@ -253,6 +256,12 @@ class Service:
         """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
         return await pushing.push(self._wiring, name, source, seats=seats, report=report)
 
+    async def write_handouts(
+        self, name: str, folder: Path, kinds: Collection[HandoutKind], palette: Palette, *, spares: bool = False
+    ) -> tuple[Path, ...]:
+        """Cards, tables of links and QR codes of a class, into `folder`; what was written."""
+        return await handouts.write_handouts(folder, await self.status(name), kinds, palette, spares=spares)
+
     async def cost(self, name: str) -> Cost:
         """What the class costs an hour, so far and at its end, and what share of the machine it may take."""
         return await costing.cost_of(self._wiring, name)
@@ -266,6 +275,10 @@ class Service:
     async def teardown_plan(self, name: str) -> TeardownPlan:
         """Everything `down` would remove, and which claimed seats have work that was not collected."""
         return await closing.teardown_plan(self._wiring, name)
+
+    def collect_folder(self, classroom: Classroom) -> Path:
+        """Where `collect` puts the work when no folder is named: the same for every collection of one class."""
+        return collecting.default_folder(self._wiring, classroom)
 
     async def collect(
         self,

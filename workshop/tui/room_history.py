@@ -9,13 +9,14 @@ from datetime import datetime, timedelta
 
 from workshop.model.seat import Activity, Seat, SeatState
 from workshop.model.snapshot import Snapshot
+from workshop.service import Sample
 
 EVENTS_KEPT = 2000
-POINTS_KEPT = 360
-"""Points of a curve of the whole room."""
+POINTS_KEPT = 4000
+"""Points of a curve of the whole room, what the gateway has written down included."""
 SEAT_POINTS_KEPT = 60
 EVERY = timedelta(seconds=10)
-"""Between two points: the curves of a room reach back an hour, those of a seat ten minutes."""
+"""Between two points of this session: the curves of a room reach back eleven hours, those of a seat ten minutes."""
 ACTIVE = (Activity.OPEN, Activity.RUNNING)
 TROUBLE = (Activity.OUT_OF_MEMORY, Activity.PROCESS_LIMIT, Activity.CRASHED)
 
@@ -54,6 +55,8 @@ class RoomHistory:
         self.told = 0
         """Events ever noted: tells a reader how many are new."""
         self.points: deque[RoomPoint] = deque(maxlen=POINTS_KEPT)
+        self.from_the_start = False
+        """Whether `points` reach back to before this session began to watch."""
         self._cpu: dict[int, deque[float]] = {}
         self._memory: dict[int, deque[float]] = {}
 
@@ -66,6 +69,18 @@ class RoomHistory:
             self.told += 1
         if not self.points or now - self.points[-1].at >= EVERY:
             self._add_points(snapshot, now)
+
+    def begin_with(self, samples: Iterable[Sample]) -> None:
+        """Put what was written down before this session began to watch in front of its own points."""
+        first = self.points[0].at if self.points else None
+        own = list(self.points)
+        earlier = [
+            RoomPoint(sample.at, sample.joined, sample.active, sample.memory_bytes, sample.cpu_percent)
+            for sample in samples
+            if first is None or sample.at < first
+        ]
+        self.points = deque([*earlier, *own], maxlen=POINTS_KEPT)
+        self.from_the_start = True
 
     def lost(self, reason: str) -> None:
         """The classroom cannot be asked now; the last picture stays."""

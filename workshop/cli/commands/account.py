@@ -27,6 +27,8 @@ def cost_command(session: Session, name: str) -> int:
             "idle_per_hour": found.idle_per_hour,
             "memory_share": found.memory_share,
             "cpu_share": found.cpu_share,
+            "used_memory_bytes": found.used_memory,
+            "idle_memory_bytes": found.idle_memory,
         }
     )
     session.output.text(found.sentence)

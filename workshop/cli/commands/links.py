@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.handouts import write_cards, write_codes
 from workshop.cli.options import name_argument, runtime_option, settings_options, verb
 from workshop.cli.session import Session
 from workshop.errors import UsageError
@@ -45,6 +44,7 @@ def links_command(
     with session.talk() as talk:
         snapshot = talk.run(talk.service.status(name))
     from workshop.present.links import handed_out, links_csv, links_markdown, links_text
+    from workshop.service.handouts import write_cards, write_codes
 
     seats = handed_out(snapshot.seats, spares=spares)
     join = snapshot.classroom.join_url()

@@ -25,13 +25,21 @@ class AskDialog(BaseDialog[str]):
         text: why, or what happens then.
         value: what stands in the field at first.
         check: what is wrong with an answer; shown below the field, which then stays open.
+        wide: for paths.
     """
 
     BINDINGS: ClassVar = [ESCAPE]
     AUTO_FOCUS = "Input"
 
     def __init__(
-        self, title: str, text: str, *, value: str = "", placeholder: str = "", check: Check = lambda _text: ""
+        self,
+        title: str,
+        text: str,
+        *,
+        value: str = "",
+        placeholder: str = "",
+        check: Check = lambda _text: "",
+        wide: bool = False,
     ) -> None:
         super().__init__()
         self._title = title
@@ -39,9 +47,10 @@ class AskDialog(BaseDialog[str]):
         self._value = value
         self._placeholder = placeholder
         self._check = check
+        self._wide = wide
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="dialog"):
+        with Vertical(classes="dialog wide" if self._wide else "dialog"):
             yield Text(self._title, classes="dialog-title")
             yield Text(self._text, classes="dialog-text")
             yield Input(self._value, placeholder=self._placeholder, compact=True, classes="dialog-input")

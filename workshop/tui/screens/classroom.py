@@ -203,7 +203,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
             case "help":
                 self.query_one(HelpQueue).show(snapshot.seats, now)
             case "activity":
-                self.query_one(ActivityPlots).show(self.history, now)
+                self.query_one(ActivityPlots).show(self.history, now, self.workshop.local)
             case "events":
                 self.query_one(EventList).show(self.history, self.workshop.local)
         bar = self.query_one(FilterBar)
@@ -264,9 +264,17 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
     def show_view(self, view: str) -> None:
         """Show one of `VIEWS`, and put the focus there."""
         self.query_one(ContentSwitcher).current = view
+        if view == "activity" and not self.history.from_the_start:
+            self.work("Reading the class's history", self._read_history, group="history")
         target = self.query_one(f"#{view}")
         inside = (node for node in target.query("*") if node.focusable)
         (target if target.can_focus else next(inside, target)).focus()
+        self._show()
+
+    async def _read_history(self) -> None:
+        """What the gateway has written down since the class began: this terminal may have come later."""
+        found = await self.workshop.service.history(self.room)
+        self.history.begin_with(found.samples)
         self._show()
 
     def do_class_seats(self) -> None:

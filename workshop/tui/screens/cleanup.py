@@ -9,7 +9,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input
+from textual.widgets import Button, Input
 
 from workshop.actions import Scope
 from workshop.model.snapshot import ClassroomSummary
@@ -21,6 +21,7 @@ from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import JobKind, Report
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import show_job
+from workshop.tui.widgets.check import Check
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
 
@@ -52,7 +53,7 @@ class CleanupScreen(BaseScreen[None]):
         yield RowTable(COLUMNS)
         with Vertical(id="down-ask"):
             yield Text("", id="down-warning")
-            yield Checkbox("Every classroom, also those that are on", id="everything", compact=True)
+            yield Check("Every classroom, also those that are on", id="everything", compact=True)
             with Horizontal(classes="buttons"):
                 yield Input(placeholder=f"type {WORD} to confirm", id="typed", compact=True)
                 yield Button("Cancel", id="cancel", compact=True, classes="first-focus")
@@ -72,8 +73,8 @@ class CleanupScreen(BaseScreen[None]):
         warning.set_class(bool(count), "-warns")
         self._typed()
 
-    @on(Checkbox.Changed)
-    def _everything_changed(self, event: Checkbox.Changed) -> None:
+    @on(Check.Changed)
+    def _everything_changed(self, event: Check.Changed) -> None:
         self._everything, self._found = event.value, None
         self._typed()
         self.work("Looking for leftovers", self._read, group="plan")

@@ -11,12 +11,15 @@ from workshop.model.snapshot import Snapshot
 from workshop.present.links import handed_out, links_text
 from workshop.present.rows import counted
 from workshop.service import PushSource
+from workshop.tui.places import shown
 from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.base import News
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.screens.starting import begin_add, begin_collect, begin_push
 
 _ROOM = ("class.room_check", "class.addresses")
+NEEDS_CLASS = ("class.projector", "class.handouts", "class.report", "class.cost", *_ROOM)
+"""Harmless, but of no use when the class is gone."""
 MOST_ADDED = 500
 LONGEST_MESSAGE = 500
 MOST_TOLD = 8
@@ -40,9 +43,9 @@ class RoomActs(News):
         """Why an act on the classroom cannot be used now."""
         if not action_id.startswith("class."):
             return ""
-        if self.gone and (BY_ID[action_id].changes or action_id in ("class.projector", *_ROOM)):
+        if self.gone and (BY_ID[action_id].changes or action_id in NEEDS_CLASS):
             return "the classroom is gone."
-        needs = (*_ROOM, "class.projector", "class.copy_join", "class.copy_links", "class.definition")
+        needs = (*NEEDS_CLASS, "class.copy_join", "class.copy_links", "class.definition")
         if self.snapshot is None and action_id in needs:
             return "the classroom is not known yet."
         if action_id == "class.say" and self.snapshot is not None and not self.snapshot.gateway:
@@ -152,13 +155,15 @@ class RoomActs(News):
         self.work("Collecting", self._collect)
 
     async def _collect(self) -> None:
+        assert self.snapshot is not None
         seats = self.marked()
         whose = counted(len(seats), "marked seat") if seats else "every seat that was used"
         text = await self.app.push_screen_wait(
             AskDialog(
                 "Collect the work",
-                f"An archive for {whose}, with a manifest, into",
-                value=str(self.workshop.places.collected / self.room),
+                f"An archive for {whose}, with a manifest, into the folder",
+                wide=True,
+                value=shown(self.workshop.service.collect_folder(self.snapshot.classroom)),
                 check=lambda given: "" if given.strip() else "A folder is needed.",
             )
         )
@@ -175,6 +180,7 @@ class RoomActs(News):
                 "Hand out files",
                 "Files or folders of this machine, with spaces between them; `newer` for a newer commit. Shown first.",
                 placeholder="solutions/03.ipynb",
+                wide=True,
                 check=_files_problem,
             )
         )
@@ -190,6 +196,37 @@ class RoomActs(News):
         lines += ["…"] if len(plan.seats) > MOST_TOLD else []
         if await self.app.push_screen_wait(ConfirmDialog("Hand out?", lines, "Hand out", danger=False)):
             begin_push(self.workshop, self.room, source, seats)
+
+    # Papers
+
+    def do_class_handouts(self) -> None:
+        self.work("Writing cards", self._handouts)
+
+    async def _handouts(self) -> None:
+        from workshop.tui.screens.handouts import HandoutDialog
+        from workshop.tui.screens.written import WrittenDialog
+
+        app, snapshot = self.workshop, self.snapshot
+        assert snapshot is not None
+        given = len(handed_out(snapshot.seats))
+        dialog = HandoutDialog(app.places.handouts / self.room, given, len(snapshot.seats) - given)
+        asked = await app.push_screen_wait(dialog)
+        if asked is None:
+            return
+        palette = app.themes.palette(app.theme)
+        written = await app.service.write_handouts(self.room, asked.folder, asked.kinds, palette, spares=asked.spares)
+        note = "They hold the seats' links: only you can read them. Never leave cards lying in an open room."
+        await app.push_screen(WrittenDialog("Cards and tables are written", asked.folder, written, note))
+
+    def do_class_report(self) -> None:
+        from workshop.tui.screens.report import ReportScreen
+
+        self.app.push_screen(ReportScreen(self.room))
+
+    def do_class_cost(self) -> None:
+        from workshop.tui.screens.cost import CostDialog
+
+        self.app.push_screen(CostDialog(self.room, shown(self.workshop.places.config_file)))
 
     def do_class_down(self) -> None:
         from workshop.tui.screens.teardown import TeardownScreen

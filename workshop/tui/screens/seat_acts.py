@@ -11,8 +11,12 @@ from workshop.actions import BY_ID
 from workshop.model.amounts import format_size
 from workshop.model.seat import Seat, SeatState
 from workshop.model.snapshot import Snapshot
-from workshop.service import ActReport
+from workshop.present.columns import Cell, Column
+from workshop.present.rows import counted
+from workshop.present.words import Tone
+from workshop.service import ActReport, SeatSnapshot
 from workshop.tui.jobs import JobKind, Report
+from workshop.tui.moments import ago
 from workshop.tui.room_history import RoomHistory
 from workshop.tui.screens.base import News
 from workshop.tui.screens.confirm import ConfirmDialog
@@ -22,6 +26,14 @@ RAISE = 1.5
 """What a seat's memory limit is multiplied with when it is raised."""
 STEP = 256 * 1024**2
 LABEL_LONGEST = 60
+SNAPSHOT_COLUMNS = (
+    Column("at", "Taken at", 8),
+    Column("ago", "", 14),
+    Column("files", "Own files", 10),
+    Column("size", "Size", 9, right=True),
+)
+NO_SNAPSHOTS = "They are taken every ten minutes while the class is open, of seats whose files have changed."
+RESTORED = "The snapshot's files take the place of those that are there now; these are archived first."
 Act = Callable[[tuple[int, ...], Report], Awaitable[ActReport]]
 
 
@@ -101,7 +113,7 @@ class SeatActs(News):
 
     async def do_seat_browser(self) -> None:
         (seat, *_others) = self.seats()
-        if not _has_graphics(self.workshop.environment):
+        if not has_graphics(self.workshop.environment):
             self.workshop.say("No browser can be opened from this terminal.", level="warning")
             await self.workshop.copy(seat.link, f"the link of seat {seat.name}")
         elif await asyncio.to_thread(webbrowser.open, seat.link):
@@ -124,8 +136,54 @@ class SeatActs(News):
         self._confirmed("Move", lines, lambda numbers, report: self._move(numbers, report))
 
     def do_seat_restore(self) -> None:
-        lines = ["The files of the latest snapshot take the place of those that are there; these are archived first."]
-        self._confirmed("Restore", lines, lambda numbers, report: self._restore(numbers, report))
+        self.work("Restoring", self._choose_snapshot)
+
+    async def _choose_snapshot(self) -> None:
+        numbers = self.targets()
+        found = await self.workshop.service.snapshots(self.room, numbers)
+        missing = sorted(set(numbers) - {snapshot.number for snapshot in found})
+        if missing:
+            which = f"{self.named(missing)} {'has' if len(missing) == 1 else 'have'}"
+            self.workshop.say(f"{which} no snapshots yet.".capitalize(), hint=NO_SNAPSHOTS, level="warning")
+            return
+        if len(numbers) == 1:
+            await self._restore_one(numbers[0], found)
+            return
+        latest = {snapshot.number: snapshot for snapshot in found}
+        lines = [f"seat {number:02d}  {self._snapshot_line(latest[number])}" for number in numbers[:MOST_NAMED]]
+        lines += ["…"] if len(numbers) > MOST_NAMED else []
+        question = f"Restore {len(numbers)} seats, each from its latest snapshot?"
+        if await self.app.push_screen_wait(ConfirmDialog(question, [*lines, "", RESTORED], "Restore")):
+            self._begin("Restore", numbers, lambda wanted, report: self._restore(wanted, "", report))
+
+    async def _restore_one(self, number: int, found: Sequence[SeatSnapshot]) -> None:
+        from workshop.tui.screens.choose import ChooseDialog
+
+        by_id = {snapshot.id: snapshot for snapshot in reversed(found)}
+        dialog = ChooseDialog(
+            f"Restore seat {number:02d} from which snapshot?",
+            "Nothing is changed yet.",
+            SNAPSHOT_COLUMNS,
+            [(snapshot.id, self._snapshot_cells(snapshot)) for snapshot in by_id.values()],
+        )
+        chosen = await self.app.push_screen_wait(dialog)
+        if chosen is None:
+            return
+        at = f"{self.workshop.local(by_id[chosen].at):%H:%M}"
+        question = f"Restore seat {number:02d} as it was at {at}?"
+        if await self.app.push_screen_wait(ConfirmDialog(question, [RESTORED], "Restore")):
+            self._begin("Restore", (number,), lambda wanted, report: self._restore(wanted, chosen, report))
+
+    def _snapshot_cells(self, snapshot: SeatSnapshot) -> tuple[Cell, ...]:
+        return (
+            Cell(f"{self.workshop.local(snapshot.at):%H:%M}"),
+            Cell(ago(self.workshop.now() - snapshot.at), Tone.MUTED),
+            Cell(counted(snapshot.files, "file")),
+            Cell(format_size(snapshot.size_bytes), Tone.MUTED),
+        )
+
+    def _snapshot_line(self, snapshot: SeatSnapshot) -> str:
+        return f"{self.workshop.local(snapshot.at):%H:%M}, {counted(snapshot.files, 'file')}"
 
     def do_seat_free(self) -> None:
         lines = ["Whoever has it now loses it; the next one to come sees the files that are in it. Reset clears them."]
@@ -227,14 +285,14 @@ class SeatActs(News):
     async def _move(self, numbers: tuple[int, ...], report: Report) -> ActReport:
         return await self.workshop.service.move(self.room, numbers, report=report)
 
-    async def _restore(self, numbers: tuple[int, ...], report: Report) -> ActReport:
-        return await self.workshop.service.restore(self.room, numbers, report=report)
+    async def _restore(self, numbers: tuple[int, ...], snapshot: str, report: Report) -> ActReport:
+        return await self.workshop.service.restore(self.room, numbers, snapshot=snapshot, report=report)
 
     async def _act(self, verb: str, numbers: tuple[int, ...], report: Report, **arguments: object) -> ActReport:
         return await self.workshop.service.act(self.room, verb, numbers, report=report, **arguments)
 
 
-def _has_graphics(environment: Mapping[str, str]) -> bool:
+def has_graphics(environment: Mapping[str, str]) -> bool:
     """Whether a browser would open a window of its own, and not take over this terminal."""
     return sys.platform in ("darwin", "win32") or any(
         environment.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME")

@@ -10,7 +10,7 @@ from textual import on
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Checkbox, Input
+from textual.widgets import Button, Input
 
 from workshop.actions import Scope
 from workshop.errors import WorkshopError
@@ -21,8 +21,10 @@ from workshop.present.words import Tone
 from workshop.service import TeardownPlan
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import JobKind, Report
+from workshop.tui.places import shown
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.starting import show_job
+from workshop.tui.widgets.check import Check
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
 
@@ -52,9 +54,9 @@ class TeardownScreen(BaseScreen[None]):
         yield RowTable(COLUMNS, id="objects")
         with Vertical(id="down-ask"):
             yield Text("", id="down-warning")
-            with Horizontal(id="down-collect"):
-                yield Checkbox("Collect the work first, into", value=True, id="collect", compact=True)
-                yield Input(str(self.workshop.places.collected / self.room), id="folder", compact=True)
+            with Vertical(id="down-collect"):
+                yield Check("Collect the work first, into", value=True, id="collect", compact=True)
+                yield Input(id="folder", compact=True)
             yield Text("", id="down-question")
             with Horizontal(classes="buttons"):
                 yield Input(placeholder=f"type {self.room} to confirm", id="typed", compact=True)
@@ -72,6 +74,7 @@ class TeardownScreen(BaseScreen[None]):
             self.dismiss()
             raise
         plan = self._plan
+        self.query_one("#folder", Input).value = shown(self.workshop.service.collect_folder(plan.classroom))
         self.query_one("#down-head", Text).say(
             Content.assemble(
                 (f"{counted(len(plan.objects), 'thing')} of ", "$foreground"),
@@ -90,7 +93,7 @@ class TeardownScreen(BaseScreen[None]):
         assert plan is not None
         keeps = bool(plan.claimed)
         self.query_one("#down-collect").display = keeps
-        collecting = keeps and self.query_one("#collect", Checkbox).value
+        collecting = keeps and self.query_one("#collect", Check).value
         if plan.uncollected and not collecting:
             text = f"▲ The work of {_named(plan.uncollected)} was not collected and will be lost."
         elif plan.uncollected:
@@ -106,7 +109,7 @@ class TeardownScreen(BaseScreen[None]):
         warning.set_class(bool(plan.uncollected or plan.unsure), "-warns")
         self.query_one("#folder", Input).disabled = not collecting
 
-    @on(Checkbox.Changed, "#collect")
+    @on(Check.Changed, "#collect")
     def _collect_changed(self) -> None:
         if self._plan is not None:
             self._show_warning()
@@ -139,7 +142,7 @@ class TeardownScreen(BaseScreen[None]):
 
     @property
     def _collecting(self) -> bool:
-        return self._plan is not None and bool(self._plan.claimed) and self.query_one("#collect", Checkbox).value
+        return self._plan is not None and bool(self._plan.claimed) and self.query_one("#collect", Check).value
 
     def do_teardown_go(self) -> None:
         folder = Path(self.query_one("#folder", Input).value.strip()).expanduser() if self._collecting else None

@@ -36,6 +36,29 @@ def area(values: Sequence[float], width: int, height: int, *, top: float) -> lis
     return lines
 
 
+def over_time(points: Sequence[tuple[float, float]], width: int, until: float) -> list[float]:
+    """Values at `width` moments from the first point to `until`: the highest of each stretch of time.
+
+    Args:
+        points: seconds and value, oldest first; a stretch without one goes on with the value before.
+        until: seconds, at the right end.
+    """
+    if not points or width <= 0:
+        return []
+    first = points[0][0]
+    length = max(until - first, 1e-9)
+    found: list[float | None] = [None] * width
+    for at, value in points:
+        place = min(width - 1, max(0, int((at - first) / length * width)))
+        before = found[place]
+        found[place] = value if before is None else max(before, value)
+    values, last = [], points[0][1]
+    for kept in found:
+        last = last if kept is None else kept
+        values.append(last)
+    return values
+
+
 def _cell(level: int) -> str:
     return " " if level <= 0 else BLOCKS[min(8, level) - 1]
 

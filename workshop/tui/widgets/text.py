@@ -9,9 +9,10 @@ from textual.widgets import Static
 class Text(Static):
     """A `Static` without markup that compares before it paints."""
 
-    def __init__(self, text: str = "", *, id: str | None = None, classes: str = "") -> None:  # noqa: A002
-        super().__init__(Content(text), id=id, classes=classes, markup=False)
-        self._said = Content(text)
+    def __init__(self, text: str | Content = "", *, id: str | None = None, classes: str = "") -> None:  # noqa: A002
+        content = Content(text) if isinstance(text, str) else text
+        super().__init__(content, id=id, classes=classes, markup=False)
+        self._said = content
 
     def say(self, text: str | Content) -> None:
         """Show this text."""

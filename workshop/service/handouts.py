@@ -1,12 +1,15 @@
-"""Files that are handed out: printable cards and QR codes."""
+"""Files that are handed out: printable cards, tables of links, QR codes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Collection, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.errors import UsageError, WorkshopError
+from workshop.present.links import handed_out, links_csv, links_markdown
 
 if TYPE_CHECKING:
     from workshop.model.palette import Palette
@@ -14,6 +17,59 @@ if TYPE_CHECKING:
     from workshop.model.snapshot import Snapshot
 
 KINDS = (".pdf", ".html")
+CODES = "qr-codes"
+"""The folder of the QR codes, below that of the handouts."""
+
+
+class HandoutKind(StrEnum):
+    """What can be written for a class."""
+
+    PDF = "pdf"
+    HTML = "html"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    CODES = "codes"
+
+
+async def write_handouts(
+    folder: Path, snapshot: Snapshot, kinds: Collection[HandoutKind], palette: Palette, *, spares: bool = False
+) -> tuple[Path, ...]:
+    """Write handouts of these kinds into `folder`, named after the class; the files, and the folder of QR codes.
+
+    Args:
+        palette: whose paper colours cards have.
+        spares: also of seats that are kept back.
+
+    Raises:
+        WorkshopError: a file cannot be written, or the title has letters that no font here prints.
+    """
+    return await asyncio.to_thread(_write_handouts, folder, snapshot, frozenset(kinds), palette, spares)
+
+
+def _write_handouts(
+    folder: Path, snapshot: Snapshot, kinds: frozenset[HandoutKind], palette: Palette, spares: bool
+) -> tuple[Path, ...]:
+    room = snapshot.classroom
+    seats = handed_out(snapshot.seats, spares=spares)
+    written = []
+    for kind in HandoutKind:
+        if kind not in kinds:
+            continue
+        match kind:
+            case HandoutKind.PDF | HandoutKind.HTML:
+                file = folder / f"{room.name}-cards.{kind}"
+                write_cards(file, snapshot, seats, palette)
+            case HandoutKind.CSV:
+                file = folder / f"{room.name}-links.csv"
+                write_files(folder, {file.name: links_csv(seats).encode()})
+            case HandoutKind.MARKDOWN:
+                file = folder / f"{room.name}-links.md"
+                write_files(folder, {file.name: links_markdown(seats, room.join_url(), title=room.workshop).encode()})
+            case HandoutKind.CODES:
+                file = folder / CODES
+                write_codes(file, snapshot, seats)
+        written.append(file)
+    return tuple(written)
 
 
 def write_cards(file: Path, snapshot: Snapshot, seats: Sequence[Seat], palette: Palette) -> None:
