@@ -78,7 +78,8 @@ async def test_handouts_need_a_kind_and_a_folder_that_can_be_written(app: Make, 
         await shows(pilot, "Choose at least one.")
         running.screen.query_one("#csv").toggle()  # type: ignore[attr-defined]
         running.screen.query_one(Input).value = str(tmp_path / "file" / "below")
-        await pilot.click("#write")
+        running.screen.query_one(Input).focus()
+        await press(pilot, "enter")
         await until(pilot, lambda: any("cannot be written" in text for text in notices(running)))
         assert isinstance(running.screen, ClassScreen)
 
