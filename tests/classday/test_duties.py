@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.classday.conftest import LESSON, Day, until
+from workshop.model.classroom import Classroom
 from workshop.model.definition import AccessPart, WorkshopDefinition
 from workshop.model.events import PulseTaken, UsageRead
 from workshop.model.seat import Pulse, Usage
@@ -20,6 +22,7 @@ from workshop.service.near_doors import NearClient
 from workshop.service.progress import ProgressReader
 from workshop.service.room import Room
 from workshop.service.samples import Sampler
+from workshop.service.wall_watch import WallWatch
 
 MB = 1024**2
 
@@ -75,6 +78,36 @@ async def test_a_disk_that_is_nearly_full_is_warned_of_and_the_warning_goes(day:
     assert [text.partition(":")[0] for text in room.snapshot().warnings] == ["The machine's memory is nearly full"]
     watch.tell(replace(facts, disk_free_bytes=None))
     assert room.snapshot().warnings == ()
+
+
+class Walled:
+    """A runtime whose walls fall, and cannot be put up again."""
+
+    def __init__(self) -> None:
+        self.left_open = ""
+        self.looked = 0
+
+    async def keep_walls(self, _classroom: Classroom) -> str:
+        self.looked += 1
+        return self.left_open
+
+
+async def test_walls_are_looked_after_and_what_cannot_be_closed_any_more_is_warned_of(
+    day: Day, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await room_of(day)
+    runtime = Walled()
+    monkeypatch.setattr(room, "_runtime", runtime)
+    watch = asyncio.create_task(WallWatch(room, every=0.001).run())
+    await until(lambda: runtime.looked > 1)
+    assert room.snapshot().warnings == ()
+    runtime.left_open = "Seats can connect to the machine."
+    await until(lambda: room.snapshot().warnings == ("Seats can connect to the machine.",))
+    runtime.left_open = ""
+    await until(lambda: room.snapshot().warnings == ())
+    room.store.set_room_state(room.classroom.uid, closing=True)
+    watch.cancel()
+    await asyncio.gather(watch, return_exceptions=True)
 
 
 def arrived(day: Day, room: Room, at: datetime | None = None) -> None:

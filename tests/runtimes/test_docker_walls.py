@@ -22,7 +22,7 @@ from workshop.engines.command import run_command
 from workshop.engines.docker_engine import DockerEngine
 from workshop.model import labels
 from workshop.model.classroom import Classroom
-from workshop.ports.runtime import Runtime
+from workshop.ports.runtime import Runtime, WalledRuntime
 from workshop.runtimes.docker import DockerRuntime
 
 pytestmark = pytest.mark.docker
@@ -215,17 +215,28 @@ async def test_an_image_without_nsenter_is_said_to_leave_the_host_open(
     assert await world.leftovers(room) == []
 
 
-async def test_the_wall_is_put_back_when_the_class_is_opened_again(
-    world: DockerWorld, runtime: Runtime, room: Classroom
+@pytest.mark.parametrize("by", ["open", "keep_walls"])
+async def test_the_wall_is_put_back_when_the_class_is_opened_again_and_while_it_runs(
+    world: DockerWorld, runtime: DockerRuntime, room: Classroom, by: str
 ) -> None:
     before = rules(room)
     assert before
     drop = next(line for line in before if " INPUT " in line).removeprefix("rule ").replace("-A ", "-D ", 1)
     assert (await run_command(["iptables", *drop.split()])).exit_code == 0
-    await runtime.open(room)
-    assert sorted(rules(room)) == sorted(before)
-    await runtime.open(room)
-    assert sorted(rules(room)) == sorted(before)
+    assert isinstance(runtime, WalledRuntime)
+    for _ in range(2):
+        await getattr(runtime, by)(room)
+        assert sorted(rules(room)) == sorted(before)
+
+
+async def test_no_wall_is_put_around_a_class_that_is_gone(
+    world: DockerWorld, runtime: DockerRuntime, unique_name: str
+) -> None:
+    room = await runtime.open(world.classroom(unique_name))
+    assert (await runtime.close(room)).left == ()
+    assert await runtime.keep_walls(room) == ""
+    assert rules(room) == []
+    assert await world.leftovers(room) == []
 
 
 async def test_seats_resolve_names_and_have_a_way_out_unless_it_is_closed(

@@ -229,7 +229,8 @@ def _listen_error(error: OSError, host: str, port: int) -> Exception:
         case errno.EADDRINUSE:
             return PortTaken(
                 f"Port {port} on {host} is in use by another program.",
-                hint="Choose another with --port, or leave it out.",
+                hint="Choose another with --port; move a class that is there already with "
+                "`workshop address NAME ADDRESS --port PORT`.",
             )
         case errno.EADDRNOTAVAIL:
             return GatewayFailed(

@@ -170,6 +170,15 @@ class BatchRuntime(Protocol):
         ...
 
 
+@runtime_checkable
+class WalledRuntime(Protocol):
+    """A runtime whose seats are kept from their machine by rules that others can take away (a firewall's restart)."""
+
+    async def keep_walls(self, classroom: Classroom) -> str:
+        """Put back what is missing. What stays open, as a sentence, or nothing. Cheap: to be called again and again."""
+        ...
+
+
 class ImageStore(Protocol):
     """Builds images for one runtime and keeps them in order."""
 

@@ -120,12 +120,24 @@ class DockerRuntime:
 
     async def open(self, classroom: Classroom) -> Classroom:
         room = await self._engine.call(lambda client: open_network(client, classroom))
-        note = await self._wall.raise_for(room)
-        if note:
-            self._open_notes[room.uid] = note
-        else:
-            self._open_notes.pop(room.uid, None)
+        await self._raise_wall(room)
         return room
+
+    async def keep_walls(self, classroom: Classroom) -> str:
+        known = self._open_notes.get(classroom.uid, "")
+        if self._wall.seen_lately(classroom) or not await self._engine.ask(
+            lambda client: room_networks(client, classroom.uid)
+        ):
+            return known
+        return await self._raise_wall(classroom)
+
+    async def _raise_wall(self, classroom: Classroom) -> str:
+        note = await self._wall.raise_for(classroom)
+        if note:
+            self._open_notes[classroom.uid] = note
+        else:
+            self._open_notes.pop(classroom.uid, None)
+        return note
 
     async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         records = await self._engine.call(lambda client: docker_seats.inspect_seats(client, classroom.uid))

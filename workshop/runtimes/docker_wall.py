@@ -7,6 +7,7 @@ import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MODES = ("auto", "direct", "helper", "off")
 RESOLV_CONF = Path("/etc/resolv.conf")
 SECONDS = 30
+HELPER_APART = 300.0
+"""Seconds between two containers that look whether the rules are there."""
 UNABLE = (NO_IPTABLES, NO_NSENTER)
 """Where no rule can be set, none was."""
 
@@ -63,16 +66,30 @@ class HostWall:
     def __init__(self, engine: DockerEngine, mode: str = "auto") -> None:
         self._engine = engine
         self._mode = mode
+        self._helped: dict[str, float] = {}
+        """When a container last looked after a classroom's rules, by uid."""
 
     async def raise_for(self, classroom: Classroom) -> str:
         """Put the rules in place; what stays open, as a sentence, or nothing."""
         if self._mode == "off":
             return f"{OPEN_SENTENCE}: the setting `host_wall` is off."
+        if not self._directly(classroom):
+            self._helped[classroom.uid] = monotonic()
         script = raise_script(bridge_name(classroom.name), classroom.uid, self._resolvers())
         code, said = await self._run(classroom, script)
         if code == 0:
             return _desktop_note()
         return f"{OPEN_SENTENCE}: the rule against it could not be set ({said})."
+
+    def seen_lately(self, classroom: Classroom) -> bool:
+        """Whether another look costs more than it is worth: where it takes a container, and one has just looked."""
+        helped = self._helped.get(classroom.uid)
+        return helped is not None and not self._directly(classroom) and monotonic() - helped < HELPER_APART
+
+    def _directly(self, classroom: Classroom, *, network_there: bool = True) -> bool:
+        """Whether this program sets the rules itself."""
+        here = is_root_here() and (bridge_is_here(bridge_name(classroom.name)) or not network_there)
+        return self._mode == "direct" or (self._mode == "auto" and here)
 
     async def lower_for(self, classroom: Classroom, *, network_there: bool) -> tuple[int, str]:
         """Remove the rules: how many there were, and why some may be left (nothing when none are)."""
@@ -97,8 +114,7 @@ class HostWall:
         return local_resolvers(RESOLV_CONF.read_text(errors="replace"), own)
 
     async def _run(self, classroom: Classroom, script: str, *, network_there: bool = True) -> tuple[int, str]:
-        direct = is_root_here() and (bridge_is_here(bridge_name(classroom.name)) or not network_there)
-        if self._mode == "direct" or (self._mode == "auto" and direct):
+        if self._directly(classroom, network_there=network_there):
             try:
                 result = await run_command(("sh", "-c", script), timeout=SECONDS)
             except (CommandMissing, TimeoutError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from workshop.errors import UsageError
+from workshop.errors import PortTaken, UsageError
 from workshop.model.classroom import Classroom, Door
 from workshop.model.events import DoorMoved, StepFinished, StepStarted
 from workshop.model.snapshot import TunnelState
@@ -18,6 +18,43 @@ from workshop.service.wiring import Wiring
 
 if TYPE_CHECKING:
     from workshop.service.room import Room
+
+PORTS_TRIED = 3
+
+
+async def open_door(wiring: Wiring, classroom: Classroom, *, other_port: bool, report: Report) -> None:
+    """Have the gateway run.
+
+    Args:
+        other_port: the port was chosen here and nobody has a link yet: the next one will do when another program has
+            taken it meanwhile.
+
+    Raises:
+        PortTaken: another program listens there.
+        GatewayFailed: it did not start.
+    """
+    report(StepStarted("gateway", f"Opening {classroom.join_url()}"))
+    for last in (*[False] * PORTS_TRIED, True):
+        try:
+            await wiring.doors.ensure(classroom)
+            break
+        except PortTaken:
+            if not other_port or last:
+                raise
+            classroom = await _next_port(wiring, classroom)
+    report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
+
+
+async def _next_port(wiring: Wiring, classroom: Classroom) -> Classroom:
+    from workshop.gateway.addresses import choose_door
+
+    old = classroom.door
+    others = [room.classroom.door for room in await rooms.every(wiring) if room.classroom.uid != classroom.uid]
+    door = choose_door(
+        address=old.host, wished=old.port + 1, tls=old.tls, allow_public=_public_allowed(classroom), taken=others
+    )
+    wiring.store.set_room_state(classroom.uid, port=door.port)
+    return replace(classroom, door=replace(old, port=door.port))
 
 
 async def open_tunnel(client: DoorClient, command: str, *, report: Report) -> None:

@@ -16,6 +16,7 @@ from workshop.service.room import Room
 from workshop.service.samples import Sampler
 from workshop.service.snapshots import SnapshotKeeper
 from workshop.service.tunnelling import TunnelKeeper
+from workshop.service.wall_watch import WallWatch
 from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ AGAIN_AFTER = 10.0
 
 
 class Duties:
-    """Clock, snapshots, progress, deliveries, samples, the tunnel and a look at the machine."""
+    """Clock, snapshots, progress, deliveries, samples, the tunnel, the seats' walls and a look at the machine."""
 
     def __init__(self, wiring: Wiring, room: Room) -> None:
         self._wiring = wiring
@@ -38,6 +39,7 @@ class Duties:
             ("deliveries", Deliveries(wiring, room).run),
             ("samples", Sampler(wiring, room).run),
             ("host", HostWatch(room).run),
+            ("walls", WallWatch(room).run),
             ("tunnel", TunnelKeeper(room).run),
         ]
         if access is None or access.privacy != "strict":

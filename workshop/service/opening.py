@@ -120,10 +120,12 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         finding.used_now(wiring, asked.workshop, wiring.clock())
         wiring.image_uses.add(classroom.image, wiring.clock())
         adopted = wanted.found is not None
-        tunnel = asked.workshop.definition.access.tunnel
+        access = asked.workshop.definition.access
+        asked_port = wiring.config.port or access.port if request.port is None else request.port
         return await _fill(
-            wiring, classroom, runtime, facts, wanted.total, began, adopted=adopted, tunnel=tunnel, report=report
-        )
+            wiring, classroom, runtime, facts, wanted.total, began, adopted=adopted, tunnel=access.tunnel,
+            other_port=not adopted and not asked_port, report=report,
+        )  # fmt: skip
 
 
 async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpReport:
@@ -164,15 +166,17 @@ async def _fill(
     adopted: bool,
     report: Report,
     tunnel: str | None = None,
+    other_port: bool = False,
 ) -> UpReport:
     """Have the gateway and seats 1 to `total`; both at the same time, for each is a second of waiting.
 
     Args:
         tunnel: the command that the definition names now; None to leave the tunnel as it is.
+        other_port: no link was given out yet, and nobody asked for this port.
     """
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(_open_door(wiring, classroom, report=report))
+            group.create_task(addressing.open_door(wiring, classroom, other_port=other_port, report=report))
             seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, total, report=report))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures
@@ -194,12 +198,6 @@ async def _fill(
         first_ready_seconds=min(ready_after, default=None),
         adopted=adopted,
     )
-
-
-async def _open_door(wiring: Wiring, classroom: Classroom, *, report: Report) -> None:
-    report(StepStarted("gateway", f"Opening {classroom.join_url()}"))
-    await wiring.doors.ensure(classroom)
-    report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
 
 
 async def _seat_all(
