@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
 
-from tests.gateway.conftest import House, NewStudent, OpenHouse, until
+import pytest
+
+from tests.gateway.conftest import House, NewStudent, OpenHouse, free_port, until
+from tests.gateway.gateway_program import UID
 from workshop.model.events import SeatClaimed
+from workshop.state.store import SqliteStore
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"
 
@@ -39,18 +47,49 @@ async def test_refreshing_going_back_and_opening_often_never_takes_a_second_seat
     assert [claim.number for claim in house.store.claims(house.uid)] == [1]
 
 
-async def test_two_hundred_students_at_once_get_one_seat_each_within_three_seconds(
-    open_house: OpenHouse, student_of: NewStudent
+@dataclass
+class Rush:
+    """A gateway in a process of its own, and the claims that it writes."""
+
+    url: str
+    store: SqliteStore
+
+
+@pytest.fixture
+async def rush(machine: Path) -> AsyncIterator[Rush]:
+    """180 free seats."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.gateway.gateway_program", str(machine), str(port), "180",
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert await asyncio.wait_for(process.stdout.readline(), 30) == b"serving\n"
+    store = SqliteStore(machine / "state.db")
+    yield Rush(f"http://127.0.0.1:{port}", store)
+    process.stdin.close()
+    assert await asyncio.wait_for(process.wait(), 30) == 0
+    store.close()
+
+
+async def test_two_hundred_students_at_once_get_one_seat_each_or_a_place_in_line_within_three_seconds(
+    rush: Rush, student_of: NewStudent
 ) -> None:
-    house = await open_house(seats=200, servers=0)
-    for number in range(1, 201):
-        house.room.ready(number, "http://127.0.0.1:9")
-    students = [student_of(house) for _ in range(200)]
+    students = [student_of(rush) for _ in range(200)]
     began = time.monotonic()
     answers = await asyncio.gather(*(student.take() for student in students))
     seconds = time.monotonic() - began
-    assert {answer.headers["Location"] for answer in answers} == {f"/seat/{number:02d}/" for number in range(1, 201)}
-    assert len(house.store.claims(house.uid)) == 200
+    places = [answer.headers["Location"] for answer in answers]
+    seated = [place for place in places if place != "/join/wait"]
+    assert sorted(seated) == sorted(f"/seat/{number:02d}/" for number in range(1, 181))
+    assert [claim.number for claim in rush.store.claims(UID)] == list(range(1, 181))
+    assert len({claim.browser for claim in rush.store.claims(UID)}) == 180
+    waiting = [student for student, place in zip(students, places, strict=True) if place == "/join/wait"]
+    line = [await _place(student) for student in waiting]
+    assert sorted(answer["place"] for answer in line) == list(range(1, 21))  # type: ignore[index, call-overload]
+    again = await asyncio.gather(*(student.take_again() for student in students))
+    assert [answer.headers["Location"] for answer in again] == places, "a second click changes nothing"
     assert seconds < 3, f"{seconds:.1f} s"
 
 
