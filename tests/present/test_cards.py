@@ -20,8 +20,9 @@ from workshop.errors import WorkshopError
 from workshop.model.palette import Palette
 from workshop.model.seat import Seat
 from workshop.present.cards_html import cards_html
-from workshop.present.cards_pdf import CARD_HEIGHT, CARD_WIDTH, COLUMNS, MARGIN, ROWS, cards_pdf, lacking
-from workshop.present.handout import Handout, handout, long_date
+from workshop.present.cards_pdf import COLUMNS, MARGIN, MM, ROWS, card_size, cards_pdf, lacking
+from workshop.present.handout import Handout, handout
+from workshop.present.printing import CARD_WORDS, PAPERS, Paper, Printing
 
 DAY = date(2026, 3, 1)
 JOIN = "http://192.168.100.200:8080/"
@@ -29,8 +30,15 @@ JOIN = "http://192.168.100.200:8080/"
 
 @pytest.fixture
 def make_handout(make_seat: Callable[..., Seat]) -> Callable[..., Handout]:
-    def make(count: int = 3, *, title: str = "Python basics", palette: Palette = FALLBACK, **changes: Any) -> Handout:
-        return handout(title, DAY, JOIN, [make_seat(n, **changes) for n in range(1, count + 1)], palette)
+    def make(
+        count: int = 3,
+        *,
+        title: str = "Python basics",
+        palette: Palette = FALLBACK,
+        printing: Printing | None = None,
+        **changes: Any,
+    ) -> Handout:
+        return handout(title, DAY, JOIN, [make_seat(n, **changes) for n in range(1, count + 1)], palette, printing)
 
     return make
 
@@ -43,13 +51,14 @@ def pages(document: bytes, scale: float = 3.0) -> list[np.ndarray]:
         pdf.close()
 
 
-def cards_of(page: np.ndarray, scale: float = 3.0) -> list[np.ndarray]:
+def cards_of(page: np.ndarray, scale: float = 3.0, paper: Paper = PAPERS["a4"]) -> list[np.ndarray]:
     """The cards of a page, in reading order."""
     found = []
+    width, height = card_size(paper)
     for place in range(COLUMNS * ROWS):
-        left = (MARGIN + (place % COLUMNS) * CARD_WIDTH) * scale
-        top = (MARGIN + (place // COLUMNS) * CARD_HEIGHT) * scale
-        found.append(page[int(top) : int(top + CARD_HEIGHT * scale), int(left) : int(left + CARD_WIDTH * scale)])
+        left = (MARGIN + (place % COLUMNS) * width) * scale
+        top = (MARGIN + (place // COLUMNS) * height) * scale
+        found.append(page[int(top) : int(top + height * scale), int(left) : int(left + width * scale)])
     return found
 
 
@@ -80,6 +89,23 @@ class TestPdf:
         for words in ("Python basics", "1 March 2026", "Name", JOIN, *(f"{c.code}|{c.link}" for c in cards.cards)):
             for word in words.split("|"):
                 assert word in text
+
+    @pytest.mark.parametrize("language", list(CARD_WORDS))
+    @pytest.mark.parametrize("paper", list(PAPERS.values()), ids=list(PAPERS))
+    def test_cards_are_printed_on_the_paper_and_in_the_language_that_are_wanted(
+        self, make_handout: Callable[..., Handout], paper: Paper, language: str
+    ) -> None:
+        cards = make_handout(8, title="Einführung in Python: " + "x" * 60, printing=Printing(paper.name, language))
+        document = cards_pdf(cards)
+        (page,) = pages(document)
+        assert page.shape == (round(paper.height * MM * 3), round(paper.width * MM * 3))
+        assert [read_qr(card) for card in cards_of(page, paper=paper)] == [card.link for card in cards.cards]
+        text = text_of(document)
+        assert not lacking(text.replace("\r", "").replace("\n", ""))
+        words = CARD_WORDS[language]
+        for word in (words.seat, words.name, words.or_type.format(address=JOIN), words.day(DAY)):
+            assert word in text
+        assert f'lang="{language}"' in cards_html(cards)
 
     def test_labels_of_seats_are_not_printed(self, make_handout: Callable[..., Handout]) -> None:
         cards = make_handout(1, label="Zoe-in-row-two")
@@ -163,10 +189,12 @@ class TestHtml:
         assert "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp; more" in page
 
     @pytest.mark.browser
+    @pytest.mark.parametrize("paper", list(PAPERS.values()), ids=list(PAPERS))
     async def test_a_browser_shows_and_prints_codes_that_decode(
-        self, make_handout: Callable[..., Handout], browser: Any, tmp_path: Path
+        self, make_handout: Callable[..., Handout], browser: Any, tmp_path: Path, paper: Paper
     ) -> None:
-        cards = make_handout(9, title="A title that is long enough to take all of two lines on every card")
+        title = "A title that is long enough to take all of two lines on every card"
+        cards = make_handout(9, title=title, printing=Printing(paper.name))
         (tmp_path / "cards.html").write_text(cards_html(cards))
         page = await browser.new_page(viewport={"width": 900, "height": 1400}, device_scale_factor=2)
         await page.goto((tmp_path / "cards.html").as_uri())
@@ -180,9 +208,18 @@ class TestHtml:
         sheets = pages(await page.pdf(prefer_css_page_size=True))
         await page.close()
         assert len(sheets) == 2
-        assert [read_qr(card) for card in cards_of(sheets[0])] == [card.link for card in cards.cards[:8]]
+        printed = [read_qr(card) for card in cards_of(sheets[0], paper=paper)]
+        assert printed == [card.link for card in cards.cards[:8]]
 
 
-def test_dates_are_read_the_same_everywhere() -> None:
-    assert long_date(DAY) == "1 March 2026"
-    assert long_date(date(2026, 12, 31)) == "31 December 2026"
+@pytest.mark.parametrize(
+    ("language", "first", "last"),
+    [
+        ("en", "1 March 2026", "31 December 2026"),
+        ("de", "1. März 2026", "31. Dezember 2026"),
+        ("fr", "1er mars 2026", "31 décembre 2026"),
+        ("es", "1 de marzo de 2026", "31 de diciembre de 2026"),
+    ],
+)
+def test_dates_are_read_the_same_everywhere(language: str, first: str, last: str) -> None:
+    assert [CARD_WORDS[language].day(day) for day in (DAY, date(2026, 12, 31))] == [first, last]

@@ -148,6 +148,10 @@ class Settings:
     )
     collect_dir: str = _setting("", "Folder for collected work; empty for the one that `workshop paths` shows.", _file)
     theme: str = _setting("harbour", "Colours of the terminal, of students' pages and of printed cards.", _text)
+    paper: str = _setting("a4", "Paper of printed cards: a4 or letter.", _choice("a4", "letter"))
+    cards_language: str = _setting(
+        "en", "Language of printed cards: en, de, fr or es (pages follow the browser).", _choice("en", "de", "fr", "es")
+    )
     glyphs: str = _setting("unicode", "Signs for states: unicode or ascii.", _choice("unicode", "ascii"))
     qr: str = _setting(
         "half", "How QR codes are drawn: half blocks, or full where half ones break.", _choice("half", "full")

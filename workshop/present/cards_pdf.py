@@ -1,4 +1,4 @@
-"""Cards as a PDF: eight on a sheet of A4, with cutting lines. QR codes are drawn as vectors."""
+"""Cards as a PDF: eight on a sheet, with cutting lines. QR codes are drawn as vectors."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ from typing import Any
 
 from workshop.errors import WorkshopError
 from workshop.present.handout import Card, Handout
+from workshop.present.printing import Paper
 from workshop.present.qr import QUIET, bars, qr_code
 
 MM = 72 / 25.4
-PAGE = (210 * MM, 297 * MM)
 COLUMNS, ROWS = 2, 4
 MARGIN = 10 * MM
-CARD_WIDTH = (PAGE[0] - 2 * MARGIN) / COLUMNS
-CARD_HEIGHT = (PAGE[1] - 2 * MARGIN) / ROWS
 PADDING = 5 * MM
-QR_SIDE = 43 * MM
 PLAIN, BOLD, MONO, MONO_BOLD = "Vera", "VeraBd", "Courier", "Courier-Bold"
 """Vera comes with reportlab and is put into the file; Courier is one of the fourteen that every reader has."""
 _OWN_FONT = "title"
+
+
+def card_size(paper: Paper) -> tuple[float, float]:
+    """Width and height of one card, in points."""
+    return (paper.width * MM - 2 * MARGIN) / COLUMNS, (paper.height * MM - 2 * MARGIN) / ROWS
 
 
 def cards_pdf(handout: Handout, *, font: bytes = b"") -> bytes:
@@ -36,7 +38,9 @@ def cards_pdf(handout: Handout, *, font: bytes = b"") -> bytes:
 
     title_font = _title_font(handout.title, font)
     target = io.BytesIO()
-    canvas = Canvas(target, pagesize=PAGE, pageCompression=1, invariant=1, lang="en")
+    width, height = card_size(handout.paper)
+    page = (handout.paper.width * MM, handout.paper.height * MM)
+    canvas = Canvas(target, pagesize=page, pageCompression=1, invariant=1, lang=handout.words.language)
     canvas.setTitle(handout.title)
     canvas.setCreator("workshop")
     per_page = COLUMNS * ROWS
@@ -46,8 +50,8 @@ def cards_pdf(handout: Handout, *, font: bytes = b"") -> bytes:
             canvas.showPage()
         if place == 0:
             _cutting_lines(canvas, handout, min(per_page, len(handout.cards) - index))
-        left = MARGIN + (place % COLUMNS) * CARD_WIDTH
-        top = PAGE[1] - MARGIN - (place // COLUMNS) * CARD_HEIGHT
+        left = MARGIN + (place % COLUMNS) * width
+        top = page[1] - MARGIN - (place // COLUMNS) * height
         _card(canvas, handout, card, left, top, title_font)
     canvas.showPage()
     canvas.save()
@@ -99,20 +103,23 @@ def _cutting_lines(canvas: Any, handout: Handout, count: int) -> None:
     canvas.setStrokeColor(_colour(handout.colours.line))
     canvas.setLineWidth(0.4)
     canvas.setDash(2, 2)
+    width, height = card_size(handout.paper)
     rows = -(-count // COLUMNS)
-    top, bottom = PAGE[1] - MARGIN, PAGE[1] - MARGIN - rows * CARD_HEIGHT
+    top = handout.paper.height * MM - MARGIN
     for column in range(COLUMNS + 1):
-        x = MARGIN + column * CARD_WIDTH
-        canvas.line(x, top, x, bottom)
+        x = MARGIN + column * width
+        canvas.line(x, top, x, top - rows * height)
     for row in range(rows + 1):
-        y = top - row * CARD_HEIGHT
-        canvas.line(MARGIN, y, PAGE[0] - MARGIN, y)
+        y = top - row * height
+        canvas.line(MARGIN, y, MARGIN + COLUMNS * width, y)
     canvas.restoreState()
 
 
 def _card(canvas: Any, handout: Handout, card: Card, left: float, top: float, title_font: str) -> None:
     colours = handout.colours
-    x, right = left + PADDING, left + CARD_WIDTH - PADDING
+    width, height = card_size(handout.paper)
+    side = handout.paper.qr_side * MM
+    x, right = left + PADDING, left + width - PADDING
     line = top - PADDING - 18
     date_width = canvas.stringWidth(handout.date, PLAIN, 7.5)
     size = 10.5
@@ -127,32 +134,36 @@ def _card(canvas: Any, handout: Handout, card: Card, left: float, top: float, ti
     canvas.setStrokeColor(_colour(colours.accent))
     canvas.setLineWidth(1.6)
     canvas.line(x, line - 2, right, line - 2)
-    quiet = QR_SIDE * QUIET / qr_code(card.link).size
-    _qr(canvas, card.link, x - quiet * 0.5, line - 3 - QR_SIDE)
-    _words(canvas, handout, card, x + QR_SIDE + 1 * MM, line - 16, right)
-    bottom = top - CARD_HEIGHT + 8
+    quiet = side * QUIET / qr_code(card.link).size
+    _qr(canvas, card.link, x - quiet * 0.5, line - 3 - side, side)
+    _words(canvas, handout, card, x + side + 1 * MM, line - 16, right)
+    bottom = top - height + 8
     canvas.setFont(PLAIN, 7)
     canvas.setFillColor(_colour(colours.muted))
-    canvas.drawString(x, bottom, _shortened(canvas, f"or type the code at {handout.join}", PLAIN, 7, right - x))
+    canvas.drawString(x, bottom, _shortened(canvas, handout.other_way, PLAIN, 7, right - x))
     _link(canvas, handout, card.link, x, bottom + 10, right)
 
 
-def _qr(canvas: Any, link: str, x: float, y: float) -> None:
-    """The code with its quiet zone in a square of `QR_SIDE`, black on white."""
+def _qr(canvas: Any, link: str, x: float, y: float, side: float) -> None:
+    """The code with its quiet zone in a square, black on white."""
     code = qr_code(link)
-    module = QR_SIDE / code.size
+    module = side / code.size
     canvas.setFillColor(_colour("#ffffff"))
-    canvas.rect(x, y, QR_SIDE, QR_SIDE, stroke=0, fill=1)
+    canvas.rect(x, y, side, side, stroke=0, fill=1)
     canvas.setFillColor(_colour("#000000"))
     path = canvas.beginPath()
     for column, row, length in bars(code):
-        path.rect(x + column * module, y + QR_SIDE - (row + 1) * module, length * module, module)
+        path.rect(x + column * module, y + side - (row + 1) * module, length * module, module)
     canvas.drawPath(path, stroke=0, fill=1)
 
 
 def _words(canvas: Any, handout: Handout, card: Card, x: float, y: float, right: float) -> None:
     colours = handout.colours
-    parts = (("Seat", card.seat, BOLD, 24.0, colours.accent), ("Code", card.code, MONO_BOLD, 17.0, colours.ink))
+    words = handout.words
+    parts = (
+        (words.seat, card.seat, BOLD, 24.0, colours.accent),
+        (words.code, card.code, MONO_BOLD, 17.0, colours.ink),
+    )
     for label, text, font, size, colour in parts:
         canvas.setFont(PLAIN, 7.5)
         canvas.setFillColor(_colour(colours.muted))
@@ -168,7 +179,7 @@ def _words(canvas: Any, handout: Handout, card: Card, x: float, y: float, right:
     canvas.line(x, y - 13, right, y - 13)
     canvas.setFont(PLAIN, 7.5)
     canvas.setFillColor(_colour(colours.muted))
-    canvas.drawString(x, y - 22, "Name")
+    canvas.drawString(x, y - 22, words.name)
 
 
 def _link(canvas: Any, handout: Handout, link: str, x: float, y: float, right: float) -> None:

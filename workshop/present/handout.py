@@ -8,13 +8,9 @@ from datetime import date
 
 from workshop.model.palette import Palette, PaperColours
 from workshop.model.seat import Seat
+from workshop.present.printing import CARD_WORDS, PAPERS, CardWords, Paper, Printing
 from workshop.present.qr import png, qr_code, svg
 from workshop.present.rows import grouped
-
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +33,30 @@ class Handout:
     """Where a code can be typed."""
     cards: tuple[Card, ...]
     colours: PaperColours
+    words: CardWords = CARD_WORDS["en"]
+    paper: Paper = PAPERS["a4"]
+
+    @property
+    def other_way(self) -> str:
+        """`or type the code at …`."""
+        return self.words.or_type.format(address=self.join)
 
 
-def handout(title: str, day: date, join: str, seats: Iterable[Seat], palette: Palette) -> Handout:
+def handout(
+    title: str, day: date, join: str, seats: Iterable[Seat], palette: Palette, printing: Printing | None = None
+) -> Handout:
     """The handout of these seats (`links.handed_out` leaves spares out)."""
+    chosen = printing or Printing()
+    words = CARD_WORDS[chosen.language]
     return Handout(
         title=" ".join(title.split()),
-        date=long_date(day),
+        date=words.day(day),
         join=join,
         cards=tuple(Card(seat.name, grouped(seat.code), seat.link) for seat in seats),
         colours=palette.paper,
+        words=words,
+        paper=PAPERS[chosen.paper],
     )
-
-
-def long_date(day: date) -> str:
-    """`1 March 2026`: read the same everywhere."""
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
 
 
 def qr_files(seats: Sequence[Seat], join: str) -> dict[str, bytes]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from workshop.model.palette import Palette
     from workshop.model.seat import Seat
     from workshop.model.snapshot import Snapshot
+    from workshop.present.printing import Printing
 
 KINDS = (".pdf", ".html")
 CODES = "qr-codes"
@@ -32,22 +33,34 @@ class HandoutKind(StrEnum):
 
 
 async def write_handouts(
-    folder: Path, snapshot: Snapshot, kinds: Collection[HandoutKind], palette: Palette, *, spares: bool = False
+    folder: Path,
+    snapshot: Snapshot,
+    kinds: Collection[HandoutKind],
+    palette: Palette,
+    *,
+    spares: bool = False,
+    printing: Printing | None = None,
 ) -> tuple[Path, ...]:
     """Write handouts of these kinds into `folder`, named after the class; the files, and the folder of QR codes.
 
     Args:
         palette: whose paper colours cards have.
         spares: also of seats that are kept back.
+        printing: the cards' paper and language; A4 and English by default.
 
     Raises:
         WorkshopError: a file cannot be written, or the title has letters that no font here prints.
     """
-    return await asyncio.to_thread(_write_handouts, folder, snapshot, frozenset(kinds), palette, spares)
+    return await asyncio.to_thread(_write_handouts, folder, snapshot, frozenset(kinds), palette, spares, printing)
 
 
 def _write_handouts(
-    folder: Path, snapshot: Snapshot, kinds: frozenset[HandoutKind], palette: Palette, spares: bool
+    folder: Path,
+    snapshot: Snapshot,
+    kinds: frozenset[HandoutKind],
+    palette: Palette,
+    spares: bool,
+    printing: Printing | None,
 ) -> tuple[Path, ...]:
     room = snapshot.classroom
     seats = handed_out(snapshot.seats, spares=spares)
@@ -58,7 +71,7 @@ def _write_handouts(
         match kind:
             case HandoutKind.PDF | HandoutKind.HTML:
                 file = folder / f"{room.name}-cards.{kind}"
-                write_cards(file, snapshot, seats, palette)
+                write_cards(file, snapshot, seats, palette, printing)
             case HandoutKind.CSV:
                 file = folder / f"{room.name}-links.csv"
                 write_files(folder, {file.name: links_csv(seats).encode()})
@@ -72,7 +85,9 @@ def _write_handouts(
     return tuple(written)
 
 
-def write_cards(file: Path, snapshot: Snapshot, seats: Sequence[Seat], palette: Palette) -> None:
+def write_cards(
+    file: Path, snapshot: Snapshot, seats: Sequence[Seat], palette: Palette, printing: Printing | None = None
+) -> None:
     """A printable card for each seat; the file's name says in which form.
 
     Raises:
@@ -84,7 +99,7 @@ def write_cards(file: Path, snapshot: Snapshot, seats: Sequence[Seat], palette: 
     from workshop.present.handout import handout
 
     room = snapshot.classroom
-    sheet = handout(room.workshop, room.created.astimezone().date(), room.join_url(), seats, palette)
+    sheet = handout(room.workshop, room.created.astimezone().date(), room.join_url(), seats, palette, printing)
     if file.suffix.lower() == ".html":
         from workshop.present.cards_html import cards_html
 

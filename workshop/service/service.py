@@ -14,6 +14,7 @@ from workshop.model.image import Image
 from workshop.model.palette import Palette
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
+from workshop.present.printing import Printing
 from workshop.service import (
     acts,
     addressing,
@@ -256,11 +257,18 @@ class Service:
         """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
         return await pushing.push(self._wiring, name, source, seats=seats, report=report)
 
+    @property
+    def printing(self) -> Printing:
+        """Paper and language of cards, from the settings."""
+        return Printing(self._wiring.config.paper, self._wiring.config.cards_language)
+
     async def write_handouts(
         self, name: str, folder: Path, kinds: Collection[HandoutKind], palette: Palette, *, spares: bool = False
     ) -> tuple[Path, ...]:
         """Cards, tables of links and QR codes of a class, into `folder`; what was written."""
-        return await handouts.write_handouts(folder, await self.status(name), kinds, palette, spares=spares)
+        return await handouts.write_handouts(
+            folder, await self.status(name), kinds, palette, spares=spares, printing=self.printing
+        )
 
     async def cost(self, name: str) -> Cost:
         """What the class costs an hour, so far and at its end, and what share of the machine it may take."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @verb("links")
 @runtime_option
-@settings_options("theme")
+@settings_options("theme", "paper", "cards_language")
 @name_argument
 @click.option("--csv", "as_csv", is_flag=True, help="A table for spreadsheets: seat, code, link.")
 @click.option("--markdown", is_flag=True, help="A table for a page or a chat.")
@@ -43,13 +43,14 @@ def links_command(
         raise UsageError("--csv and --markdown contradict each other.", hint="Give one of them.")
     with session.talk() as talk:
         snapshot = talk.run(talk.service.status(name))
+        printing = talk.service.printing
     from workshop.present.links import handed_out, links_csv, links_markdown, links_text
     from workshop.service.handouts import write_cards, write_codes
 
     seats = handed_out(snapshot.seats, spares=spares)
     join = snapshot.classroom.join_url()
     if cards is not None:
-        write_cards(cards, snapshot, seats, _palette(session))
+        write_cards(cards, snapshot, seats, _palette(session), printing)
         session.output.text(f"Wrote {len(seats)} cards to {cards}.")
     if qr_dir is not None:
         session.output.text(f"Wrote {write_codes(qr_dir, snapshot, seats)} files to {qr_dir}.")

@@ -19,7 +19,7 @@ from workshop.tui.widgets.check import Check
 from workshop.tui.widgets.text import Text
 
 KINDS = {
-    HandoutKind.PDF: "Cards to print, a PDF of A4 pages",
+    HandoutKind.PDF: "Cards to print, a PDF",
     HandoutKind.HTML: "Cards as a page for the browser",
     HandoutKind.CSV: "Table for a spreadsheet, CSV",
     HandoutKind.MARKDOWN: "Table for a page or a chat, Markdown",
