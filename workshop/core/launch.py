@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from urllib.parse import quote
 
-from workshop.model.classroom import Classroom, Ui
+from workshop.model.classroom import DATA_OPTION, Classroom, Ui
+from workshop.model.data_file import DATA_PATH, DATA_VARIABLE
 from workshop.model.seat import SeatCommand
 
 PORT = 8888
@@ -18,6 +20,13 @@ AUTOSAVE_SECONDS = 10
 
 def seat_command(classroom: Classroom, number: int) -> SeatCommand:
     """What is run in seat `number`, and how its server is known to be ready."""
+    command = _ui_command(classroom, number)
+    if not classroom.option(DATA_OPTION):
+        return command
+    return replace(command, env=(*command.env, (DATA_VARIABLE, DATA_PATH)))
+
+
+def _ui_command(classroom: Classroom, number: int) -> SeatCommand:
     base = classroom.seat_path(number)
     token = classroom.token(number)
     match classroom.ui:

@@ -7,7 +7,6 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -19,23 +18,12 @@ from workshop.images.download import download, new_client
 from workshop.images.links import redact
 from workshop.images.transfer_lines import transfer_lines
 from workshop.model.amounts import format_size
+from workshop.model.data_file import SUMS, DataFile
 from workshop.model.events import StepFinished, StepStarted
 from workshop.ports.build import Report
 
 if TYPE_CHECKING:
     from workshop.model.definition import DataPart
-
-
-@dataclass(frozen=True, slots=True)
-class DataFile:
-    """A file that seats see under `/data`."""
-
-    name: str
-    """Its name below `/data`."""
-    path: Path
-    """Where it is on this machine; read-only."""
-    sha256: str
-    size_bytes: int
 
 
 def data_file_name(part: DataPart) -> str:
@@ -45,7 +33,7 @@ def data_file_name(part: DataPart) -> str:
         SourceError: there is none, or it is no plain name.
     """
     name = part.name or unquote(urlsplit(part.url).path.rstrip("/").rpartition("/")[2])
-    if not name or "/" in name or name in (".", ".."):
+    if not name or "/" in name or name in (".", "..", SUMS):
         raise SourceError(f"{redact(part.url)} gives no file name.", hint="Write one down: `name: measurements.csv`.")
     return name
 

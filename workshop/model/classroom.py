@@ -13,6 +13,8 @@ from typing import Any
 from workshop.model.code import derive_secret, seat_code
 from workshop.model.seat import Limits, seat_name
 
+DATA_OPTION = "data"
+"""The option that says that seats see files of `data:`, and which: `data_file.data_key`."""
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 

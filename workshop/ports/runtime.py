@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from workshop.model.classroom import Classroom
+from workshop.model.data_file import DataFile
 from workshop.model.events import RuntimeEvent
 from workshop.model.image import Image
 from workshop.model.seat import SeatCommand, SeatRecord, Usage
@@ -176,6 +177,22 @@ class WalledRuntime(Protocol):
 
     async def keep_walls(self, classroom: Classroom) -> str:
         """Put back what is missing. What stays open, as a sentence, or nothing. Cheap: to be called again and again."""
+        ...
+
+
+@runtime_checkable
+class DataRuntime(Protocol):
+    """A runtime that gives the seats of a classroom files of `data:`."""
+
+    async def bring(self, classroom: Classroom, files: Sequence[DataFile]) -> None:
+        """Have the files where the seats of this classroom will see them, before there are any; again is harmless.
+
+        `close` removes them with all else.
+
+        Raises:
+            SourceError: a file is not what its checksum says any more.
+            RuntimeRefused: there is no room for them.
+        """
         ...
 
 

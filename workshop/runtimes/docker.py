@@ -8,7 +8,7 @@ import platform
 import shutil
 import sys
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ from workshop.engines.docker_engine import DockerEngine
 from workshop.errors import RuntimeRefused, RuntimeUnreachable, SeatFailed, SettingError
 from workshop.model import labels
 from workshop.model.classroom import Classroom, Door
+from workshop.model.data_file import DataFile
 from workshop.model.events import RuntimeEvent, SeatChanged, SeatGone, SeatOutOfMemory, SeatsListed
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage
 from workshop.model.snapshot import EngineFacts, Removal
@@ -29,6 +30,7 @@ from workshop.runtimes import docker_closing, docker_seats
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.chunks import Feed, pull
 from workshop.runtimes.disk_sizes import DiskSizes
+from workshop.runtimes.docker_data import fill_volume
 from workshop.runtimes.docker_exec import SeatExec
 from workshop.runtimes.docker_files import open_archive, owner_of, put_archive
 from workshop.runtimes.docker_image_files import read_image
@@ -138,6 +140,10 @@ class DockerRuntime:
         else:
             self._open_notes.pop(classroom.uid, None)
         return note
+
+    async def bring(self, classroom: Classroom, files: Sequence[DataFile]) -> None:
+        """As in `ports.runtime.DataRuntime`: a volume, read-only in the seats."""
+        await self._engine.call(lambda client: fill_volume(client, classroom, files), patience=None)
 
     async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         records = await self._engine.call(lambda client: docker_seats.inspect_seats(client, classroom.uid))

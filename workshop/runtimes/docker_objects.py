@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.model import labels
-from workshop.model.classroom import Classroom
+from workshop.model.classroom import DATA_OPTION, Classroom
+from workshop.model.data_file import DATA_PATH
 from workshop.model.seat import SeatCommand, seat_name
 
 PORT = labels.PREFIX + "port"
@@ -75,6 +76,21 @@ def container_name(classroom: Classroom, number: int, generation: int) -> str:
     return f"workshop-{classroom.name}-{seat_name(number)}{suffix}"
 
 
+def data_volume_name(classroom: Classroom) -> str:
+    return f"workshop-{classroom.name}-data"
+
+
+def data_mount(classroom: Classroom, *, read_only: bool = True) -> dict[str, Any]:
+    """The classroom's files of `data:`; nothing that the image has at that place is copied into the volume."""
+    return {
+        "Type": "volume",
+        "Source": data_volume_name(classroom),
+        "Target": DATA_PATH,
+        "ReadOnly": read_only,
+        "VolumeOptions": {"NoCopy": True, "Labels": labels.classroom_labels(classroom, DATA_KIND)},
+    }
+
+
 def network_request(classroom: Classroom, subnet: str, gateway: str) -> dict[str, Any]:
     """Arguments of `create_network`: one bridge per classroom, whose containers do not see each other.
 
@@ -128,6 +144,8 @@ def seat_request(
         "Init": True,
         "Privileged": False,
     }
+    if classroom.option(DATA_OPTION):
+        host["Mounts"] = [data_mount(classroom)]
     if publish:
         host["PortBindings"] = {port: [{"HostIp": "127.0.0.1", "HostPort": ""}]}
     return {

@@ -6,7 +6,7 @@ import asyncio
 import os
 import platform
 import shutil
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import psutil
 from workshop.engines.command import end_group
 from workshop.errors import RuntimeRefused, SeatFailed
 from workshop.model.classroom import Classroom
+from workshop.model.data_file import DataFile
 from workshop.model.events import RuntimeEvent, SeatChanged, SeatGone, SeatsListed
 from workshop.model.seat import SeatCommand, SeatRecord, Usage, seat_name
 from workshop.model.snapshot import EngineFacts, Removal
@@ -77,6 +78,10 @@ class ProcessRuntime:
 
     async def open(self, classroom: Classroom) -> Classroom:
         return await asyncio.to_thread(self._seats.room(classroom).make, classroom)
+
+    async def bring(self, classroom: Classroom, files: Sequence[DataFile]) -> None:
+        """As in `ports.runtime.DataRuntime`: a folder of the classroom, which nothing keeps a seat from changing."""
+        await asyncio.to_thread(self._seats.room(classroom).take_data, files)
 
     async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         return await asyncio.to_thread(self._seats.records, classroom)

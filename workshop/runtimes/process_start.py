@@ -16,6 +16,7 @@ import psutil
 
 from workshop.errors import SeatFailed
 from workshop.model.classroom import Classroom
+from workshop.model.data_file import DATA_VARIABLE
 from workshop.model.seat import SeatCommand, seat_name
 from workshop.runtimes.seat_folder import SeatFile, SeatFolder
 from workshop.runtimes.seat_processes import MARK, mark
@@ -59,6 +60,7 @@ def seat_environment(
         "IPYTHONDIR": str(jupyter / "ipython"),
         "PYTHONUNBUFFERED": "1",
         **own,
+        **({DATA_VARIABLE: str(folder.data)} if DATA_VARIABLE in own else {}),
     }
 
 

@@ -1,6 +1,7 @@
 """The folders of the process runtime: what an engine's objects and labels are elsewhere, files are here.
 
 <state>/process/<classroom>/classroom.json      made first, removed last
+                            data/               files of `data:`, for all seats
                             locks/07            held while something is done to seat 07
                             seats/07/seat.json  labels, command, port and process; made before all else of a seat
                             seats/07/home/      what the participant sees
@@ -16,16 +17,18 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from workshop.errors import NameInUse
+from workshop.errors import NameInUse, RuntimeRefused, SourceError
 from workshop.model import labels
 from workshop.model.classroom import Classroom, decode_classroom
+from workshop.model.data_file import SUMS, DataFile, sums_text
 from workshop.model.seat import seat_name
+from workshop.runtimes.data_stream import proven
 
 ANCHOR = "classroom.json"
 _SEAT_FOLDER = re.compile(r"(\d{2,})(?:-g(\d+))?")
@@ -69,6 +72,11 @@ class SeatFolder:
     @property
     def home(self) -> Path:
         return self.path / "home"
+
+    @property
+    def data(self) -> Path:
+        """The classroom's files of `data:`."""
+        return self.path.parent.parent / "data"
 
     @property
     def log(self) -> Path:
@@ -177,12 +185,52 @@ class RoomFolder:
                 raise FileNotFoundError(self.anchor)
             yield
 
+    def take_data(self, files: Sequence[DataFile]) -> None:
+        """Copy files of `data:` into a folder for all seats, whole or not at all.
+
+        Raises:
+            SourceError: a file is not what its checksum says any more.
+            RuntimeRefused: they cannot be written.
+        """
+        folder, partial = self.path / "data", self.path / "data.partial"
+        sums = folder / SUMS
+        if sums.is_file() and sums.read_text() == sums_text(files):
+            return
+        for old in (folder, partial):
+            _remove_data(old)
+        try:
+            partial.mkdir()
+            for file in files:
+                with open(partial / file.name, "wb") as copy:
+                    copy.writelines(proven(file))
+                (partial / file.name).chmod(0o444)
+            (partial / SUMS).write_text(sums_text(files))
+            partial.chmod(0o555)
+            partial.rename(folder)
+        except SourceError:
+            _remove_data(partial)
+            raise
+        except OSError as error:
+            _remove_data(partial)
+            raise RuntimeRefused(
+                f"The files of `data:` could not be written to {folder}: {error.strerror}.",
+                hint="Free space, then run the same command again.",
+            ) from error
+
     def remove_anchor(self) -> None:
         """What is left when all seats are gone."""
+        for name in ("data", "data.partial"):
+            _remove_data(self.path / name)
         shutil.rmtree(self.path / "seats", ignore_errors=True)
         shutil.rmtree(self.path / "locks", ignore_errors=True)
         self.anchor.unlink(missing_ok=True)
         shutil.rmtree(self.path)
+
+
+def _remove_data(folder: Path) -> None:
+    if folder.exists():
+        folder.chmod(0o755)
+        shutil.rmtree(folder)
 
 
 def rooms(root: Path) -> dict[str, RoomFolder]:

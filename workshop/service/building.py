@@ -15,6 +15,7 @@ from workshop.model.snapshot import Removal
 from workshop.ports.build import BuildRequest, Report
 from workshop.service import finding
 from workshop.service.reports import Workshop
+from workshop.service.supplying import have_data
 from workshop.service.wiring import Wiring
 
 _COMMIT = re.compile(r"[0-9a-f]{40}")
@@ -24,6 +25,7 @@ async def build(wiring: Wiring, file: str, *, runtime: str, no_cache: bool, repo
     workshop = await finding.load(wiring, file)
     name = await choose_runtime(wiring, workshop, runtime)
     image = await build_workshop(wiring, workshop, name, newest=True, no_cache=no_cache, report=report)
+    await have_data(wiring, workshop.definition.data, report=report)
     finding.used_now(wiring, workshop, wiring.clock())
     return image
 

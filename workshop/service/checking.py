@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from workshop.core.fit import fit
 from workshop.errors import DefinitionError, SettingError, SourceError, WorkshopError
@@ -16,9 +15,6 @@ from workshop.ports.build import Report
 from workshop.service import building, finding, peaks
 from workshop.service.reports import CheckReport, Finding, Workshop
 from workshop.service.wiring import Wiring
-
-if TYPE_CHECKING:
-    from workshop.model.definition import WorkshopDefinition
 
 
 async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, report: Report) -> CheckReport:
@@ -83,24 +79,9 @@ def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> 
     ]  # fmt: skip
     if source.newer:
         problems.append(Problem("source.ref", building.newer_sentence(source.newer, source.commit), level="warning"))
-    problems += not_carried_out(workshop.definition)
     wanted = workshop.definition.open
     if wanted and not (Path(source.folder) / wanted).exists():
         problems.append(Problem("open", f"There is no {wanted} in the repository.", _nearest(wanted, detected)))
-    return problems
-
-
-def not_carried_out(definition: WorkshopDefinition) -> list[Problem]:
-    """Keys that this version reads and does not act on: refused, so that nobody relies on them."""
-    problems = []
-    if definition.data:
-        problems.append(
-            Problem(
-                "data",
-                "This version does not bring these files into the seats.",
-                "Put them into the repository, or fetch them in `postBuild`.",
-            )
-        )
     return problems
 
 

@@ -20,6 +20,7 @@ from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
 from workshop.service import addressing, building, checking, finding, peaks, pushed, rooms, watching
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
+from workshop.service.supplying import bring_data, data_options, have_data
 from workshop.service.wiring import Wiring
 
 
@@ -106,6 +107,8 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
                 report(Noted(f"It stays at {classroom.door.host}. {hint}", level="warning"))
         else:
             image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
+            # Before anything of the class is made: a file that cannot be had leaves nothing behind.
+            await have_data(wiring, asked.workshop.definition.data, report=report)
             classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
         fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
         if fits.verdict == "does not fit" and not request.force:
@@ -207,6 +210,8 @@ async def _seat_all(
     records = {record.number: record for record in await runtime.seats(classroom)}
     seats = plan_seats(total, records.values())
     pushed.owe(wiring, classroom.uid, seats.create)
+    if seats.create or seats.start:
+        await bring_data(wiring, runtime, classroom, report=report)
     report(StepStarted("seats", f"{len(seats.create) + len(seats.start)} of {total} seats to start", total=total))
     commands = {number: seat_command(classroom, number) for number in (*seats.create, *seats.start)}
     at_once = wiring.starts_at_once() or starts_at_once(facts.cpus)
@@ -241,8 +246,6 @@ def _result(outcome: Outcome) -> SeatResult:
 
 async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
     workshop = await finding.load(wiring, request.file)
-    if missing := checking.not_carried_out(workshop.definition):
-        raise UsageError(f"{missing[0].path}: {missing[0].message}", hint=missing[0].hint)
     name = request.name or workshop.slug
     if NAME.fullmatch(name) is None:
         raise UsageError(
@@ -294,7 +297,7 @@ async def _new_classroom(
         definition, address=request.address, port=request.port, taken=taken, force=request.force
     )
     limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
-    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet}
+    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet, **data_options(definition)}
     return Classroom(
         name=asked.name,
         uid=new_uid(),

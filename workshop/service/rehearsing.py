@@ -32,6 +32,7 @@ from workshop.ports.runtime import Runtime
 from workshop.service import building, finding, peaks
 from workshop.service.doors import is_locked
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
+from workshop.service.supplying import bring_data, data_options, have_data
 from workshop.service.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ async def rehearse(
         raise UsageError(
             "There are no notebooks to rehearse.", hint="`rehearse.notebooks` and `rehearse.skip` choose among them."
         )
+    await have_data(wiring, workshop.definition.data, report=report)
     engine = wiring.runtime(name)
     facts = await engine.facts()
     classroom = _classroom(wiring, workshop, image, name, seats)
@@ -122,7 +124,7 @@ async def _remove(engine: Runtime, classroom: Classroom, report: Report) -> None
 
 def _classroom(wiring: Wiring, workshop: Workshop, image: Image, runtime: str, seats: int) -> Classroom:
     definition, now = workshop.definition, wiring.clock()
-    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet}
+    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet, **data_options(definition)}
     return Classroom(
         name=f"{PREFIX}{slug(workshop.slug)[:22].strip('-')}-{secrets.token_hex(3)}",
         uid=new_uid(),
@@ -157,6 +159,7 @@ async def _rehearse(
 ) -> RehearsalReport:
     began = monotonic()
     classroom = await engine.open(classroom)
+    await bring_data(wiring, engine, classroom, report=report)
     commands = {number: seat_command(classroom, number) for number in range(1, classroom.seats + 1)}
     report(StepStarted("seats", f"Starting {classroom.seats} seats for the rehearsal", total=classroom.seats))
     outcomes = await provision(engine, classroom, commands, at_once=starts_at_once(facts.cpus), report=report)
