@@ -14,7 +14,8 @@ import pytest
 
 from tests.gateway.conftest import FakeRoom, House
 from workshop.errors import GatewayFailed, UsageError
-from workshop.gateway.control import ControlClient, ControlServer
+from workshop.gateway.control import ControlServer
+from workshop.gateway.control_client import ControlClient
 from workshop.model.classroom import Classroom, Door, Ui, new_key, new_uid
 from workshop.model.room_check import RoomCheck, Trouble
 from workshop.model.seat import Activity, Limits, Progress, Seat, SeatState

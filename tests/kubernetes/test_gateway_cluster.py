@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from tests.runtimes.worlds import server_command, until
-from workshop.gateway.control import ControlClient
+from workshop.gateway.control_client import ControlClient
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
 from workshop.runtimes.kubernetes import KubernetesRuntime

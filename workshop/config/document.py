@@ -70,13 +70,25 @@ def read_document(text: str) -> Document:
         document.problems.append(Problem("file", "The file is larger than 1 MB.", "Is it the right file?"))
         return document
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _compose(text)
     except yaml.YAMLError as error:
         document.problems.append(_syntax(error, text))
         return document
     if node is not None:
         _Reader(document).read(node)
     return document
+
+
+def _compose(text: str) -> yaml.Node | None:
+    """The document's nodes, by libyaml where it is there: ten times as fast. Its mistakes are told by the slow one."""
+    import yaml
+
+    if yaml.__with_libyaml__:
+        try:
+            return yaml.compose(text, Loader=yaml.CSafeLoader)
+        except yaml.YAMLError:
+            pass
+    return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 class _Reader:
@@ -135,7 +147,7 @@ class _Reader:
         for name, value in node.value:
             if not isinstance(name, yaml.ScalarNode):
                 self._problem(key, name, "A key must be a word.", "Write `name: value`.")
-            elif name.value == "<<" and name.style is None:
+            elif name.value == "<<" and not name.style:
                 merged += value.value if isinstance(value, yaml.SequenceNode) else [value]
             else:
                 yield name, value
@@ -148,7 +160,7 @@ class _Reader:
     def _scalar(self, node: yaml.ScalarNode, key: Key) -> Any:
         text = str(node.value)
         self._document.texts[key] = text
-        if node.style is not None:
+        if node.style:
             return text
         if node.tag not in _PLAIN_TAGS:
             self._problem(key, node, f"The tag {node.tag.replace('tag:yaml.org,2002:', '!!')} is not understood.",

@@ -67,6 +67,14 @@ def load_themes(places: Paths) -> Themes:
     return Themes(dict(sorted(palettes.items())), tuple(problems))
 
 
+def load_palette(places: Paths, name: str) -> Palette:
+    """The theme of that name as `load_themes` would give it, without reading the others."""
+    for folder in (places.user_themes, places.bundled_themes):
+        if (file := folder / f"{name}.yaml").is_file() and (palette := load_theme(file)[0]) is not None:
+            return palette
+    return FALLBACK if name == DEFAULT_THEME else load_palette(places, DEFAULT_THEME)
+
+
 def theme_files(places: Paths) -> tuple[Path, ...]:
     """Every theme file, the user's last."""
     folders = (places.bundled_themes, places.user_themes)

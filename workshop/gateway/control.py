@@ -1,4 +1,7 @@
-"""The control socket: how the user's programs talk to a running gateway. A Unix socket that only the user can open."""
+"""The control socket: how the user's programs talk to a running gateway. A Unix socket that only the user can open.
+
+The programs' end is `control_client`.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,19 @@ import json
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
 
 from workshop.errors import GatewayFailed, WorkshopError
-from workshop.model.snapshot import Snapshot
-from workshop.model.snapshot_json import decode_snapshot, encode_snapshot
+from workshop.gateway.control_client import QUIET_LINE_SECONDS, ControlClient
+from workshop.model.snapshot_json import encode_snapshot
 from workshop.ports.room import RoomView
 
-if TYPE_CHECKING:
-    import httpx
-
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 LONGEST_PATH = 100
 """Bytes of a socket's path; systems stop at 104 or 108."""
-ANSWER_TIMEOUT = 10.0
-ACT_TIMEOUT = 900.0
-QUIET_LINE_SECONDS = 10.0
-"""A stream without changes sends an empty line this often, so that both ends notice a lost one."""
 
 
 class ControlServer:
@@ -130,109 +123,3 @@ def _listen(path: Path) -> socket.socket:
     listener.listen(64)
     listener.setblocking(False)
     return listener
-
-
-class ControlClient:
-    """Talks to the gateway behind a control socket. Holds nothing open between calls."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    async def alive(self) -> bool:
-        """Whether a gateway answers."""
-        import httpx
-
-        try:
-            async with self._client(ANSWER_TIMEOUT) as client:
-                return (await client.get("/alive")).status_code == 200
-        except (httpx.HTTPError, OSError):
-            return False
-
-    async def snapshot(self) -> Snapshot:
-        """The classroom now.
-
-        Raises:
-            GatewayFailed: no gateway answers.
-        """
-        return await self._ask(lambda client: client.get("/snapshot"), lambda answer: decode_snapshot(answer.content))
-
-    async def changes(self) -> AsyncIterator[Snapshot]:
-        """The classroom now and after each change, until the gateway ends.
-
-        Raises:
-            GatewayFailed: no gateway answers, or it ended.
-        """
-        import httpx
-
-        try:
-            async with (
-                self._client(QUIET_LINE_SECONDS * 3) as client,
-                client.stream("GET", "/changes") as answer,
-            ):
-                async for line in answer.aiter_lines():
-                    if line:
-                        yield decode_snapshot(line)
-        except (httpx.HTTPError, OSError, ValueError) as error:
-            raise self._silent(error) from error
-        raise GatewayFailed("The gateway has ended.", hint="`workshop up` starts it again.")
-
-    async def act(self, verb: str, arguments: Mapping[str, Any] | None = None) -> Mapping[str, Any]:
-        """Have the gateway carry out a verb of `RoomView.act`.
-
-        Raises:
-            WorkshopError: the same that the gateway met.
-        """
-
-        def read(answer: httpx.Response) -> Mapping[str, Any]:
-            data: Mapping[str, Any] = answer.json()
-            if "error" in data:
-                kind = _errors().get(data["error"], GatewayFailed)
-                raise kind(data["message"], hint=data.get("hint", ""), details=tuple(data.get("details", ())))
-            result: Mapping[str, Any] = data["result"]
-            return result
-
-        document = {"verb": verb, "arguments": dict(arguments or {})}
-        return await self._ask(lambda client: client.post("/act", json=document), read, timeout=ACT_TIMEOUT)
-
-    async def _ask(
-        self,
-        ask: Callable[[httpx.AsyncClient], Any],
-        read: Callable[[httpx.Response], T],
-        *,
-        timeout: float = ANSWER_TIMEOUT,
-    ) -> T:
-        import httpx
-
-        try:
-            async with self._client(timeout) as client:
-                return read(await ask(client))
-        except (httpx.HTTPError, OSError, ValueError, KeyError) as error:
-            raise self._silent(error) from error
-
-    def _client(self, timeout: float) -> httpx.AsyncClient:
-        import httpx  # not needed by the gateway itself, whose memory counts
-
-        return httpx.AsyncClient(
-            transport=httpx.AsyncHTTPTransport(uds=str(self._path)),
-            base_url="http://gateway",
-            timeout=httpx.Timeout(timeout, connect=ANSWER_TIMEOUT),
-            trust_env=False,
-        )
-
-    def _silent(self, error: Exception) -> GatewayFailed:
-        return GatewayFailed(
-            "The gateway does not answer.",
-            hint="`workshop up` starts it again; the students' links stay the same.",
-            details=(f"{type(error).__name__} on {self._path}",),
-        )
-
-
-def _errors() -> dict[str, type[WorkshopError]]:
-    """Every error that can be told to a user, by its code."""
-    found: dict[str, type[WorkshopError]] = {}
-    waiting: list[type[WorkshopError]] = [WorkshopError]
-    while waiting:
-        kind = waiting.pop()
-        found.setdefault(kind.code, kind)
-        waiting.extend(kind.__subclasses__())
-    return found

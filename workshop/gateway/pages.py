@@ -7,16 +7,19 @@ import json
 import mimetypes
 import zlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from workshop.gateway.colours import style_sheet
 from workshop.gateway.compression import accepts_gzip
 from workshop.gateway.languages import Texts, texts_for
 from workshop.model.palette import Palette
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _FOLDER = Path(__file__).parent
 ASSETS_PATH = "/assets/"
@@ -60,14 +63,25 @@ class Pages:
         self._title = title
         self._assets = dict(_read_assets())
         self._assets["colours.css"] = _asset(style_sheet(palette).encode(), "text/css")
-        self._environment = Environment(
+
+    @cached_property
+    def _environment(self) -> Environment:
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+        environment = Environment(
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals["asset"] = self.address
+        environment.globals["asset"] = self.address
+        return environment
+
+    def prepare(self) -> None:
+        """Compile every template, so that the first student does not wait for it. Blocking; safe in a thread."""
+        for name in self._environment.list_templates():
+            self._environment.get_template(name)
 
     def address(self, name: str) -> str:
         """Where an asset is fetched; changes when the asset does."""

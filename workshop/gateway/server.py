@@ -44,6 +44,8 @@ BACKLOG = 1024
 STOP_SECONDS = 0.7
 """For requests that are under way; streams would never end by themselves."""
 SWEEP_SECONDS = 30.0
+PREPARE_AFTER = 5.0
+"""Seconds after the door opened in which seats need the processor more than our pages do."""
 
 
 class Gateway:
@@ -75,7 +77,7 @@ class Gateway:
         self.presence = Presence()
         self._seats = SeatMap(room, self._settings)
         cookies = Cookies(room.classroom)
-        pages = Pages(self._settings.title or room.classroom.workshop, self._settings.palette)
+        self._pages = pages = Pages(self._settings.title or room.classroom.workshop, self._settings.palette)
         seating = Seating(room, store, self._seats, report)
         self._waiting = WaitingRoom(self._tell_waiting)
         self._compression = Compression()
@@ -126,6 +128,7 @@ class Gateway:
         self._run(self._seats.follow())
         self._address = self._run(self._watch_address(host))
         self._run(self._sweep())
+        self._run(self._prepare())
         if self._certificate is not None:
             self._run(self._certificate.follow(lambda text: self._report(Warned("certificate", text))))
         if self._pulse_interval:
@@ -217,6 +220,10 @@ class Gateway:
                 f"{self._room.classroom.name} (in the classroom: L)."
             )
             self._report(Warned("address", text))
+
+    async def _prepare(self) -> None:
+        await asyncio.sleep(PREPARE_AFTER)
+        await asyncio.to_thread(self._pages.prepare)
 
     async def _sweep(self) -> None:
         while True:

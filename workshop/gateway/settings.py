@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from workshop.model.class_rules import ClassRules
 from workshop.model.classroom import Classroom
-from workshop.model.definition import AccessPart, WorkshopDefinition
 from workshop.model.palette import Palette
 
 
@@ -45,18 +45,17 @@ class GatewaySettings:
         """The settings that a classroom's definition asks for, with some of them changed.
 
         Raises:
-            pydantic.ValidationError: the definition in the classroom's label is none.
+            ValueError: the definition in the classroom's label is none.
         """
-        definition = WorkshopDefinition.model_validate_json(classroom.definition) if classroom.definition else None
-        access = definition.access if definition else AccessPart()
+        rules = ClassRules.of(classroom)
         settings = cls(
-            title=definition.title if definition else "",
-            join=access.join,
-            seat_bar=access.seat_bar,
-            strict_privacy=access.privacy == "strict",
-            certificate=Path(access.certificate) if access.certificate else None,
-            key=Path(access.key) if access.key else None,
-            allow_public=access.allow_public,
+            title=rules.title,
+            join=rules.join,
+            seat_bar=rules.seat_bar,
+            strict_privacy=rules.privacy == "strict",
+            certificate=Path(rules.certificate) if rules.certificate else None,
+            key=Path(rules.key) if rules.key else None,
+            allow_public=rules.allow_public,
             refused_networks=tuple(filter(None, (classroom.option("subnet"),))),
         )
         return replace(settings, **changes)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydantic import TypeAdapter, ValidationError
+import msgspec
 
 from workshop.model.snapshot import Snapshot
 
 
 @cache
-def _adapter() -> TypeAdapter[Snapshot]:
-    return TypeAdapter(Snapshot)
+def _decoder() -> msgspec.json.Decoder[Snapshot]:
+    return msgspec.json.Decoder(Snapshot)
 
 
 def encode_snapshot(snapshot: Snapshot) -> str:
     """One line of JSON. It holds the classroom's secret: for the user's own programs only."""
-    return _adapter().dump_json(snapshot).decode()
+    return msgspec.json.encode(snapshot).decode()
 
 
 def decode_snapshot(text: str | bytes) -> Snapshot:
@@ -26,6 +26,6 @@ def decode_snapshot(text: str | bytes) -> Snapshot:
         ValueError: the text is no snapshot.
     """
     try:
-        return _adapter().validate_json(text)
-    except ValidationError as error:
-        raise ValueError(f"not a snapshot: {error.error_count()} problems") from error
+        return _decoder().decode(text)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a snapshot: {error}") from error

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
 
 from workshop.core.class_clock import REMINDERS, Phase, phase_of, reminder_due, reminder_text
 from workshop.model.events import ClockSet
@@ -24,9 +23,8 @@ class ClassClock:
     def __init__(self, room: Room, *, at_end: str, tick: float = TICK) -> None:
         self._room = room
         self._tick = tick
-        times = room.definition.times if room.definition else None
-        self._ends_itself = at_end == "collect" and (times is None or times.at_end == "collect")
-        self._grace = times.grace if times else timedelta(minutes=30)
+        self._ends_itself = at_end == room.rules.at_end == "collect"
+        self._grace = room.rules.grace
         self._over = asyncio.Event()
 
     @property

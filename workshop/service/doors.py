@@ -146,7 +146,7 @@ class DetachedDoors:
         files = self.files(classroom.uid)
         if not files.socket.exists():
             return None
-        from workshop.gateway.control import ControlClient  # aiohttp and httpx: a third of a second at the start
+        from workshop.gateway.control_client import ControlClient
 
         client = ControlClient(files.socket)
         return client if await client.alive() else None

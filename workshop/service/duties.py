@@ -32,7 +32,6 @@ class Duties:
         self._wiring = wiring
         self._room = room
         self.clock = ClassClock(room, at_end=wiring.setting("at_end") or "collect")
-        access = room.definition.access if room.definition else None
         self._duties: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("clock", self.clock.run),
             ("snapshots", SnapshotKeeper(wiring, room).run),
@@ -42,7 +41,7 @@ class Duties:
             ("walls", WallWatch(room).run),
             ("tunnel", TunnelKeeper(room).run),
         ]
-        if access is None or access.privacy != "strict":
+        if room.rules.privacy != "strict":
             self._duties.append(("progress", ProgressReader(wiring, room).run))
 
     async def run(self) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from workshop.errors import UnknownClassroom, WorkshopError
 from workshop.model.events import Warned
 from workshop.ports.build import ignore_events
-from workshop.service import closing, collecting, rooms
+from workshop.service import rooms
 from workshop.service.class_clock import ClassClock
 from workshop.service.room import Room
 from workshop.service.wiring import Wiring
@@ -44,6 +44,8 @@ async def end_when_over(wiring: Wiring, room: Room, clock: ClassClock, *, sleep:
 
 async def _end(wiring: Wiring, room: Room) -> bool:
     """Whether the class is gone."""
+    from workshop.service import closing, collecting  # at the end of the class: what opens one does not wait for it
+
     name, uid = room.classroom.name, room.classroom.uid
     try:
         found = await rooms.find(wiring, name)

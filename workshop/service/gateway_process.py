@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from workshop.config.themes import load_themes
+from workshop.config.themes import load_palette
 from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
@@ -92,7 +92,7 @@ async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
         loop.add_signal_handler(sign, ends.stop.set)
     room = Room(found.classroom, found.runtime, wiring.store, clock=wiring.clock, stop=ends.stop.set)
     files = door_files(wiring.places.sockets, wiring.places.state / "logs", found.classroom.uid)
-    palette = load_themes(wiring.places).palette(wiring.setting("theme"))
+    palette = load_palette(wiring.places, wiring.setting("theme"))
     wishes = GatewaySettings.of(found.classroom, palette=palette)
     gateway = Gateway(room, wiring.store, room.report, control_socket=files.socket, settings=wishes)
     tasks: list[asyncio.Task[Any]] = [

@@ -14,8 +14,8 @@ from workshop.core.launch import seat_command
 from workshop.core.reduce import RoomFacts, reduce, snapshot, state_of
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model import events
+from workshop.model.class_rules import ClassRules
 from workshop.model.classroom import Classroom
-from workshop.model.definition import WorkshopDefinition
 from workshop.model.seat import SeatRecord, SeatState
 from workshop.model.snapshot import Snapshot, TunnelState
 from workshop.ports.room import Upstream
@@ -68,7 +68,7 @@ class Room:
         self._over = False
         self.verbs: dict[str, Verb] = {}
         """What the room's duties answer to beside the verbs of `act`."""
-        self.definition = WorkshopDefinition.model_validate_json(classroom.definition) if classroom.definition else None
+        self.rules = ClassRules.of(classroom)
         self._remember()
 
     # RoomView

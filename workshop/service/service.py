@@ -1,4 +1,8 @@
-"""The service: every verb, once, for both front ends. Each verb lives in a module of its own beside this one."""
+"""The service: every verb, once, for both front ends.
+
+Each verb lives in a module of its own beside this one, which is imported when the verb is used: a call of the command
+line waits for its own verb alone.
+"""
 
 from __future__ import annotations
 
@@ -15,26 +19,6 @@ from workshop.model.palette import Palette
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
 from workshop.ports.build import Report, ignore_events
 from workshop.present.printing import Printing
-from workshop.service import (
-    acts,
-    addressing,
-    building,
-    carrying,
-    checking,
-    closing,
-    collecting,
-    costing,
-    finding,
-    handouts,
-    moving,
-    opening,
-    pushing,
-    rehearsing,
-    reporting,
-    rooms,
-    snapshots,
-    watching,
-)
 from workshop.service.handouts import HandoutKind
 from workshop.service.reports import (
     ActReport,
@@ -87,6 +71,8 @@ class Service:
 
     def workshops(self) -> tuple[WorkshopEntry, ...]:
         """Workshops used before, newest first, then the bundled samples."""
+        from workshop.service import finding
+
         return finding.known_workshops(self._wiring)
 
     async def load(self, file: str) -> Workshop:
@@ -95,22 +81,30 @@ class Service:
         Raises:
             DefinitionError: with every problem of the definition in `details`.
         """
+        from workshop.service import finding
+
         return await finding.load(self._wiring, file)
 
     async def check(
         self, file: str, *, seats: int | None = None, runtime: str = "", report: Report = ignore_events
     ) -> CheckReport:
         """Every problem of the definition; what was detected; whether the seats fit. Builds nothing."""
+        from workshop.service import checking
+
         return await checking.check(self._wiring, file, seats=seats, runtime=runtime, report=report)
 
     async def build(
         self, file: str, *, runtime: str = "", no_cache: bool = False, report: Report = ignore_events
     ) -> Image:
         """Resolve the commit, then build or reuse its image."""
+        from workshop.service import building
+
         return await building.build(self._wiring, file, runtime=runtime, no_cache=no_cache, report=report)
 
     async def newer_commit(self, file: str) -> str:
         """The commit that the workshop's repository has moved to since its image was built; empty for none."""
+        from workshop.service import building
+
         return await building.newer_commit(self._wiring, file)
 
     async def rehearse(
@@ -128,6 +122,8 @@ class Service:
             seats: how many run them at once.
             machine_memory: bytes of another machine, for the question how many seats fit there.
         """
+        from workshop.service import rehearsing
+
         return await rehearsing.rehearse(
             self._wiring, file, seats=seats, runtime=runtime, machine_memory=machine_memory, report=report
         )
@@ -136,23 +132,33 @@ class Service:
 
     async def plan(self, request: UpRequest, *, report: Report = ignore_events) -> UpPlan:
         """What `up` would make; makes nothing."""
+        from workshop.service import opening
+
         return await opening.plan(self._wiring, request, report=report)
 
     async def up(self, request: UpRequest, *, report: Report = ignore_events) -> UpReport:
         """Build, open the gateway, make the seats that are missing. Safe to call again at any time."""
+        from workshop.service import opening
+
         return await opening.up(self._wiring, request, report=report)
 
     async def add(self, name: str, count: int, *, report: Report = ignore_events) -> UpReport:
         """Make more seats; an earlier `add` that was interrupted is finished, not repeated."""
+        from workshop.service import opening
+
         return await opening.add(self._wiring, name, count, report=report)
 
     async def classrooms(self) -> tuple[ClassroomSummary, ...]:
         """Every classroom on every runtime that answers, found by labels; rehearsals under way are left out."""
+        from workshop.service import rehearsing, rooms
+
         found = await rooms.summaries(self._wiring)
         return tuple(summary for summary in found if not rehearsing.is_under_way(self._wiring, summary.name))
 
     def unreachable(self) -> tuple[str, ...]:
         """What the last `classrooms` could not ask, a sentence each."""
+        from workshop.service import rooms
+
         return rooms.unreachable(self._wiring)
 
     async def classroom(self, name: str) -> Classroom:
@@ -160,79 +166,113 @@ class Service:
         Raises:
             UnknownClassroom: no classroom of that name, with the names there are in the hint.
         """
+        from workshop.service import rooms
+
         return (await rooms.find(self._wiring, name)).classroom
 
     async def status(self, name: str) -> Snapshot:
         """The classroom now: from its gateway, or from the engine when the gateway is gone."""
+        from workshop.service import watching
+
         return await watching.status(self._wiring, name)
 
     def watch(self, name: str) -> AsyncIterator[Snapshot]:
         """Snapshots as things change, `stale` while the gateway is lost; ends when the classroom is gone."""
+        from workshop.service import watching
+
         return watching.watch(self._wiring, name)
 
     # The way in
 
     async def addresses(self, name: str = "") -> AddressReport:
         """This machine's addresses, and which of them a classroom's links name."""
+        from workshop.service import addressing
+
         return await addressing.addresses_of(self._wiring, name)
 
     async def move_door(
         self, name: str, address: str, *, port: int | None = None, allow_public: bool = False
     ) -> AddressReport:
         """Let students in at another address of this machine: every link and code is issued anew for it."""
+        from workshop.service import addressing
+
         return await addressing.move_door(self._wiring, name, address, port=port, allow_public=allow_public)
 
     # Acts on seats
 
     async def restart(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Stop and start; files, link and code stay."""
+        from workshop.service import acts
+
         return await acts.restart(self._wiring, name, seats, report=report)
 
     async def reset(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Fresh seats under the same links; the files are archived first."""
+        from workshop.service import acts
+
         return await acts.reset(self._wiring, name, seats, report=report)
 
     async def move(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """New seats under the same numbers, links and codes, with the participants' own files."""
+        from workshop.service import moving
+
         return await moving.move(self._wiring, name, seats, report=report)
 
     async def snapshots(self, name: str, seats: Sequence[int] | None = None) -> tuple[SeatSnapshot, ...]:
         """The copies that the gateway has taken of participants' files, by seat, oldest first."""
+        from workshop.service import snapshots
+
         return await snapshots.list_snapshots(self._wiring, name, seats)
 
     async def restore(
         self, name: str, seats: Sequence[int], *, snapshot: str = "", report: Report = ignore_events
     ) -> ActReport:
         """Put files of a snapshot (its id; the latest by default) back; what is there now is archived first."""
+        from workshop.service import snapshots
+
         return await snapshots.restore(self._wiring, name, seats, snapshot=snapshot, report=report)
 
     async def act(
         self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report = ignore_events, **arguments: Any
     ) -> ActReport:
         """`pause`, `resume`, `free`, `label` (text), `memory` (bytes), `help-done`, … on each of the seats."""
+        from workshop.service import acts
+
         return await acts.act(self._wiring, name, verb, seats, arguments, report=report)
 
     async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
+        from workshop.service import acts
+
         return await acts.logs(self._wiring, name, seat, tail=tail)
 
     async def shell_command(self, name: str, seat: int) -> tuple[str, ...]:
         """What to run in this terminal for a shell in the seat."""
+        from workshop.service import acts
+
         return await acts.shell_command(self._wiring, name, seat)
 
     async def extend(self, name: str, span: timedelta) -> datetime:
         """Move the end of the class; the new end."""
+        from workshop.service import acts
+
         return await acts.extend(self._wiring, name, span)
 
     async def break_(self, name: str, span: timedelta | None) -> datetime | None:
         """A break of this length from now on, in which nobody counts as idle; None ends it. When it ends."""
+        from workshop.service import acts
+
         return await acts.break_(self._wiring, name, span)
 
     async def history(self, name: str) -> ClassHistory:
         """The class over time: joined, active, memory; a sample each half minute."""
+        from workshop.service import watching
+
         return await watching.history(self._wiring, name)
 
     async def say(self, name: str, text: str) -> None:
         """A message on every seat page."""
+        from workshop.service import acts
+
         await acts.say(self._wiring, name, text)
 
     async def push_plan(
@@ -244,6 +284,8 @@ class Service:
         report: Report = ignore_events,
     ) -> PushReport:
         """What `push` would do in each seat; writes nothing."""
+        from workshop.service import pushing
+
         return await pushing.push_plan(self._wiring, name, source, seats=seats, report=report)
 
     async def push(
@@ -255,6 +297,8 @@ class Service:
         report: Report = ignore_events,
     ) -> PushReport:
         """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
+        from workshop.service import pushing
+
         return await pushing.push(self._wiring, name, source, seats=seats, report=report)
 
     @property
@@ -266,26 +310,36 @@ class Service:
         self, name: str, folder: Path, kinds: Collection[HandoutKind], palette: Palette, *, spares: bool = False
     ) -> tuple[Path, ...]:
         """Cards, tables of links and QR codes of a class, into `folder`; what was written."""
+        from workshop.service import handouts
+
         return await handouts.write_handouts(
             folder, await self.status(name), kinds, palette, spares=spares, printing=self.printing
         )
 
     async def cost(self, name: str) -> Cost:
         """What the class costs an hour, so far and at its end, and what share of the machine it may take."""
+        from workshop.service import costing
+
         return await costing.cost_of(self._wiring, name)
 
     # The end
 
     async def report(self, name: str) -> WrittenReport:
         """Write the class's report as it stands now; `down` writes the last one."""
+        from workshop.service import reporting
+
         return await reporting.report(self._wiring, name)
 
     async def teardown_plan(self, name: str) -> TeardownPlan:
         """Everything `down` would remove, and which claimed seats have work that was not collected."""
+        from workshop.service import closing
+
         return await closing.teardown_plan(self._wiring, name)
 
     def collect_folder(self, classroom: Classroom) -> Path:
         """Where `collect` puts the work when no folder is named: the same for every collection of one class."""
+        from workshop.service import collecting
+
         return collecting.default_folder(self._wiring, classroom)
 
     async def collect(
@@ -301,29 +355,41 @@ class Service:
 
         Only what differs from the image, unless `everything`. Safe to call again: it goes on where it stopped.
         """
+        from workshop.service import collecting
+
         return await collecting.collect(self._wiring, name, to=to, seats=seats, everything=everything, report=report)
 
     async def down(
         self, name: str, *, collect_to: Path | None = None, discard: bool = False, report: Report = ignore_events
     ) -> DownReport:
         """Remove everything of a classroom, then look again. Safe to call again at any time."""
+        from workshop.service import closing
+
         return await closing.down(self._wiring, name, collect_to=collect_to, discard=discard, report=report)
 
     async def cleanup_plan(self, *, everything: bool = False) -> tuple[ClassroomSummary, ...]:
         """Classrooms past their end or without a gateway; with `everything`, all of them."""
+        from workshop.service import closing
+
         return await closing.cleanup_plan(self._wiring, everything=everything)
 
     async def cleanup(self, *, everything: bool = False, report: Report = ignore_events) -> Removal:
         """Remove what `cleanup_plan` names, and stray objects of ours, from labels alone."""
+        from workshop.service import closing
+
         return await closing.cleanup(self._wiring, everything=everything, report=report)
 
     # The house
 
     async def images(self, *, runtime: str = "") -> tuple[Image, ...]:
+        from workshop.service import building
+
         return await building.images(self._wiring, runtime=runtime)
 
     async def prune_images(self, *, keep: int = 2, report: Report = ignore_events) -> Removal:
         """Remove our images beyond the newest `keep` of each workshop that nothing uses."""
+        from workshop.service import building
+
         return await building.prune(self._wiring, keep=keep, report=report)
 
     async def find_image(self, wanted: str) -> Image:
@@ -332,22 +398,32 @@ class Service:
         Raises:
             UsageError: none, or several, are called so.
         """
+        from workshop.service import carrying
+
         return await carrying.find_image(self._wiring, wanted)
 
     def export_file(self, image: Image, to: Path) -> Path:
         """The file that `export_image` would write: `to`, or in that folder one named after the image."""
+        from workshop.service import carrying
+
         return carrying.file_for(image, to)
 
     async def export_image(self, image: Image, to: Path, *, report: Report = ignore_events) -> Path:
         """Write an image into a file (`.gz`: compressed) or, named after it, into a folder; where that is."""
+        from workshop.service import carrying
+
         return await carrying.export(self._wiring, image, to, report=report)
 
     async def import_images(self, file: Path, *, report: Report = ignore_events) -> tuple[Image, ...]:
         """Load what `export_image` wrote, proven whole; `cached` where it was there already."""
+        from workshop.service import carrying
+
         return await carrying.import_file(self._wiring, file, report=report)
 
     async def doctor(self) -> tuple[Finding, ...]:
         """What is there and what is missing on this machine."""
+        from workshop.service import checking
+
         return await checking.doctor(self._wiring)
 
     async def aclose(self) -> None:
