@@ -42,6 +42,7 @@ class DockerEngine:
         self._base_url = base_url
         self._clients: dict[float | None, docker.DockerClient] = {}
         self._opening = threading.Lock()
+        self._version = "auto"
         self._pool = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="docker")
         self._long = ThreadPoolExecutor(LONG_POOL_SIZE, thread_name_prefix="docker-long")
 
@@ -71,7 +72,11 @@ class DockerEngine:
     def _open(self, patience: float | None) -> docker.DockerClient:
         import docker
 
-        settings: dict[str, Any] = {"timeout": REACH, "version": "auto", "max_pool_size": POOL_SIZE + LONG_POOL_SIZE}
+        settings: dict[str, Any] = {
+            "timeout": REACH,
+            "version": self._version,
+            "max_pool_size": POOL_SIZE + LONG_POOL_SIZE,
+        }
         with translated(self.address):
             if self._base_url or not os.environ.get("DOCKER_HOST"):
                 client = docker.DockerClient(base_url=self.address, **settings)
@@ -79,6 +84,7 @@ class DockerEngine:
                 client = docker.from_env(**settings)
         api: Any = client.api
         api.timeout = patience
+        self._version = api.api_version  # asked of the engine once
         return client
 
     async def call(self, function: Callable[[docker.DockerClient], T], *, patience: float | None = TIMEOUT) -> T:

@@ -10,14 +10,16 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from typing import TYPE_CHECKING
 
 from workshop.errors import SourceError
 from workshop.images import requirements
 from workshop.images.pipfile import has_paths
 from workshop.images.repository_files import RepositoryFiles
 from workshop.model.image import Detected
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
 
 PYTHONS = tuple(f"3.{minor}" for minor in range(14, 7, -1))
 """Versions a `requires-python` is matched with, newest first."""
@@ -316,6 +318,8 @@ def _requires_python(finding: _Finding, project: dict[str, object]) -> None:
     wanted = str(table.get("requires-python") or "") if isinstance(table, dict) else ""
     if not wanted:
         return
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         allowed = SpecifierSet(wanted)
     except InvalidSpecifier as error:
@@ -334,12 +338,18 @@ def fits(allowed: SpecifierSet, version: str) -> bool:
     return any(f"{version}.{patch}" in allowed for patch in (0, 99))
 
 
+def _fits_range(allowed: str, version: str) -> bool:
+    from packaging.specifiers import SpecifierSet
+
+    return fits(SpecifierSet(allowed), version)
+
+
 def _python_from_runtime(finding: _Finding, version: str) -> None:
     parts = version.split(".")
     if len(parts) == 1:
         return
     wanted = ".".join(parts[:2])
-    if finding.python_range and not fits(SpecifierSet(finding.python_range), wanted):
+    if finding.python_range and not _fits_range(finding.python_range, wanted):
         raise SourceError(
             f"{finding.at('runtime.txt')} wants Python {wanted}, pyproject.toml wants {finding.python_range}.",
             hint="Make them agree.",

@@ -120,11 +120,11 @@ class DockerBuilder:
             tagged = [image for image in found if image.get("RepoTags")]
             for image in tagged:
                 if records.image_of(image).recipe == recipe.hash:
-                    return _with_packages(client, image)
+                    return records.image_of(image)
             for image in tagged:
                 if records.image_of(image).imported and records.image_of(image).ui in ("", request.ui):
                     note = "It came in a file, and was built with another machine's settings."
-                    return replace(_with_packages(client, image), notes=(note,))
+                    return replace(records.image_of(image), notes=(note,))
             return None
 
         return await self._engine.call(look)
@@ -194,10 +194,6 @@ def _read(client: docker.DockerClient, tag: str) -> Image:
             f"The image {tag} was built, but the engine does not have it.",
             hint="Is another builder than Docker's own in use? `docker buildx ls` shows it.",
         )
-    return _with_packages(client, inspected)
-
-
-def _with_packages(client: docker.DockerClient, inspected: dict[str, Any]) -> Image:
     return records.image_of(inspected, packages=records.read_packages(client, inspected["Id"]))
 
 

@@ -79,7 +79,9 @@ async def run_git(
 async def git_environment(url: str = "") -> dict[str, str]:
     """The caller's environment, so that credential helpers and ssh agents work, but without any question asked."""
     env = {name: value for name, value in os.environ.items() if name not in _LOCAL_VARIABLES}
-    ssh = env.get("GIT_SSH_COMMAND") or await _configured_ssh(env)
+    if url:  # a local one too: its submodules may be elsewhere
+        ssh = env.get("GIT_SSH_COMMAND") or await _configured_ssh(env)
+        env["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes -o ConnectTimeout=15"
     env |= {
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_ASKPASS": "true",
@@ -87,7 +89,6 @@ async def git_environment(url: str = "") -> dict[str, str]:
         "SSH_ASKPASS_REQUIRE": "never",
         "GCM_INTERACTIVE": "never",
         "GIT_LFS_SKIP_SMUDGE": "1",
-        "GIT_SSH_COMMAND": f"{ssh} -o BatchMode=yes -o ConnectTimeout=15",
         "LC_ALL": "C",
     }
     settings = [("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "60")]

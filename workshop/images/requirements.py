@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from packaging.requirements import InvalidRequirement, Requirement
-
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _INCLUDE = re.compile(r"(?:-r|-c|--requirement|--constraint)(?:[\s=]|$)|-[rc]\S")
 _INCLUDED = re.compile(r"(?:-r|--requirement)[\s=]*(\S+)")
 _OPTION_VALUE = re.compile(r"^--[a-z-]+[=\s]")
 _ARCHIVE = re.compile(r"^[^:\s]*[^:\s/]\.(?:whl|tar\.gz|tgz|zip)$")
 _CONDA_PIN = re.compile(r"(?<![<>!~=])={1,2}\s*\d|^\S+\s+\d")
+_BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*==\s*[0-9][A-Za-z0-9.+!]*")
 _COMMIT_AT_END = re.compile(r"@[0-9a-f]{7,40}(?:#.*)?$")
 
 
@@ -83,6 +83,10 @@ def unpinned(lines: Iterable[str]) -> list[str]:
 
 
 def _is_pinned(text: str) -> bool:
+    if _BARE_NAME.fullmatch(text) or _EXACT.fullmatch(text):  # most lines; the library takes long to load
+        return "==" in text
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         specifier = Requirement(text).specifier
     except InvalidRequirement:
@@ -92,6 +96,8 @@ def _is_pinned(text: str) -> bool:
 
 def requirement_name(text: str) -> str:
     """The normalized name of a requirement; empty for URLs and options."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         return re.sub(r"[-_.]+", "-", Requirement(text).name).lower()
     except InvalidRequirement:

@@ -6,11 +6,11 @@ import asyncio
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workshop.errors import SourceError
 from workshop.images.checkouts import Checkouts, copy_folder, file_name, folder_inside, short_hash
 from workshop.images.detect import detect
-from workshop.images.doi import DoiClient
 from workshop.images.git import SHA, list_refs
 from workshop.images.links import Content, Link, parse_link, redact
 from workshop.images.local_folder import LocalFolder, look_at_folder, not_committed
@@ -18,6 +18,9 @@ from workshop.images.repository import Found, Repository
 from workshop.model.events import StepFinished, StepStarted
 from workshop.model.image import Detected, Source
 from workshop.ports.build import Report
+
+if TYPE_CHECKING:
+    from workshop.images.doi import DoiClient
 
 
 class GitSources:
@@ -31,7 +34,7 @@ class GitSources:
     def __init__(self, cache_dir: Path, *, dois: DoiClient | None = None) -> None:
         self._cache = cache_dir
         self._checkouts = Checkouts(cache_dir / "checkouts")
-        self._dois = dois or DoiClient()
+        self._dois = dois
 
     async def resolve(
         self, repository: str, *, ref: str = "", folder: str = "", report: Report, pinned: str = ""
@@ -108,7 +111,10 @@ class GitSources:
         )
 
     async def _from_doi(self, link: Link, report: Report) -> Source:
-        record = await self._dois.find(link.repository)
+        from workshop.images.doi import DoiClient  # httpx: a Git repository does without
+
+        dois = self._dois or DoiClient()
+        record = await dois.find(link.repository)
         key = f"{file_name(link.repository)}-{record.digest[:16]}"
         if (kept := self._checkouts.existing(key)) is not None:
             checkout = kept[0]
@@ -116,7 +122,7 @@ class GitSources:
             started = time.monotonic()
             report(StepStarted("fetch", f"downloading {record.title or link.repository}"))
             async with self._checkouts.scratch() as tree:
-                await self._dois.download(record, tree, report=report)
+                await dois.download(record, tree, report=report)
                 checkout = self._checkouts.publish(tree, key)
             report(StepFinished("fetch", "downloaded", time.monotonic() - started))
         return Source(

@@ -26,6 +26,8 @@ class ClassRules:
     certificate: str = ""
     key: str = ""
     allow_public: bool = False
+    public_url: str = ""
+    tunnel: str = ""
     grace: timedelta = timedelta(minutes=30)
     at_end: str = "collect"
 
@@ -49,4 +51,4 @@ class ClassRules:
         return cls(title=written.get("title", ""), **chosen)
 
 
-_ACCESS = ("join", "seat_bar", "privacy", "certificate", "key", "allow_public")
+_ACCESS = ("join", "seat_bar", "privacy", "certificate", "key", "allow_public", "public_url", "tunnel")

@@ -125,5 +125,5 @@ class Image:
     last_used: datetime | None = None
     """When a classroom was last opened with it."""
     packages: tuple[str, ...] = ()
-    """`name==version` of what is installed, where known."""
+    """`name==version` of what is installed: known after a build; one that is only found again is not looked into."""
     notes: tuple[str, ...] = ()

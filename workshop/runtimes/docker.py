@@ -88,6 +88,7 @@ class DockerRuntime:
 
     async def facts(self) -> EngineFacts:
         info: Mapping[str, Any] = await self._engine.ask(lambda client: client.api.info())
+        self._cpus = float(info.get("NCPU", 0))
         here = _engine_is_here(info)
         root = Path(info.get("DockerRootDir") or "/var/lib/docker")
         disk = None
@@ -163,12 +164,20 @@ class DockerRuntime:
             if not self._cpus:
                 self._cpus = float(client.api.info().get("NCPU", 0))
             return docker_seats.create_seat(
-                client, classroom, number, command, generation=generation, engine_cpus=self._cpus, publish=publish
-            )
+                client, classroom, number, command, image=self._image_of(client, classroom), generation=generation,
+                engine_cpus=self._cpus, publish=publish,
+            )  # fmt: skip
 
         record = await self._engine.call(make)
         self._remember(classroom, record)
         return record
+
+    def _image_of(self, client: docker.DockerClient, classroom: Classroom) -> SeatImage:
+        """Asked once for a digest, which never changes; each time for a name, which may be given to another image."""
+        known = self._images.get(classroom.image) or docker_seats.inspect_image(client, classroom)
+        if known.id == classroom.image:
+            self._images[known.id] = known
+        return known
 
     def _publish(self, classroom: Classroom) -> bool:
         """Whether seats need a port on the engine's loopback, because their own addresses cannot be reached.

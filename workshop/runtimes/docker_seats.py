@@ -77,11 +77,15 @@ def create_seat(
     number: int,
     command: SeatCommand,
     *,
+    image: SeatImage,
     generation: int,
     engine_cpus: float,
     publish: bool,
 ) -> SeatRecord:
     """Make and start a seat of at least this generation, or start the one there is.
+
+    Args:
+        image: what the classroom's image says of user and folder.
 
     Raises:
         SeatFailed: it could not be made or started.
@@ -93,7 +97,6 @@ def create_seat(
     if current is not None and seat_generation(current["Labels"]) >= generation:
         record = _started(client, classroom, number, current["Id"])
     else:
-        image = inspect_image(client, classroom)
         request = seat_request(
             classroom, number, command, image, generation=generation, engine_cpus=engine_cpus, publish=publish
         )
@@ -101,7 +104,7 @@ def create_seat(
         if current is not None:
             _stop(client, current["Id"])
         try:
-            record = _started(client, classroom, number, made)
+            record = _started(client, classroom, number, made, new=True)
         except SeatFailed:
             if current is not None:
                 force_remove(client, made)
@@ -142,6 +145,8 @@ def _make(client: docker.DockerClient, classroom: Classroom, number: int, name: 
         try:
             return str(api.create_container_from_config(request, name)["Id"])
         except APIError as error:
+            if error.status_code == 404:
+                inspect_image(client, classroom)  # says so when it is the image that is gone
             if error.status_code != 409:
                 raise SeatFailed(f"Seat {seat_name(number)} could not be made: {explanation(error)}") from error
         try:
@@ -161,16 +166,22 @@ def _make(client: docker.DockerClient, classroom: Classroom, number: int, name: 
         time.sleep(0.1)
 
 
-def _started(client: docker.DockerClient, classroom: Classroom, number: int, container: str) -> SeatRecord:
-    """Start a container, paused ones included, and say what it is then."""
+def _started(
+    client: docker.DockerClient, classroom: Classroom, number: int, container: str, *, new: bool = False
+) -> SeatRecord:
+    """Start a container, paused ones included, and say what it is then.
+
+    Args:
+        new: it was made a moment ago; started twice by two programs is no error to the engine.
+    """
     from docker.errors import APIError, NotFound
 
     api = client.api
     try:
-        state = api.inspect_container(container)["State"]
-        if state["Status"] == "restarting":
+        status = "created" if new else api.inspect_container(container)["State"]["Status"]
+        if status == "restarting":
             api.restart(container, timeout=0)  # at once, not when the engine's growing pause between tries is over
-        elif state["Status"] not in ("running", "paused"):
+        elif status not in ("running", "paused"):
             api.start(container)
         return record_of(api.inspect_container(container))
     except NotFound as error:

@@ -33,9 +33,8 @@ class TunnelKeeper:
 
     def __init__(self, room: Room) -> None:
         state = room.store.room_state(room.classroom.uid)
-        access = room.definition.access if room.definition else None
         self._room = room
-        self._command = state.tunnel if state.tunnel is not None else (access.tunnel if access else "")
+        self._command = state.tunnel if state.tunnel is not None else room.rules.tunnel
         self._url = state.public_url or ""
         self._outcome: asyncio.Future[str] | None = None
         self._again = asyncio.Event()
@@ -159,8 +158,7 @@ class TunnelKeeper:
         """The class goes on without a tunnel, at the gateway's own address."""
         room, self._url = self._room, ""
         room.store.set_room_state(room.classroom.uid, public_url="")
-        public_url = room.definition.access.public_url if room.definition else ""
-        room.report(DoorMoved(replace(room.classroom.door, public_url=public_url)))
+        room.report(DoorMoved(replace(room.classroom.door, public_url=room.rules.public_url)))
         room.report(Warned("tunnel", ""))
         room.show_tunnel(TunnelState.NONE)
         self._again.set()
