@@ -53,5 +53,25 @@ def test_inner_packages_load_neither_engines_nor_terminals_nor_servers(package: 
     assert imported_after(statement, "textual", "aiohttp", "click", *ENGINES) == []
 
 
-def test_the_gateway_process_loads_no_command_line_and_no_terminal_library() -> None:
-    assert imported_after("import workshop.service.gateway_process", "workshop.cli", "textual", *ENGINES) == []
+def test_the_gateway_process_loads_what_it_serves_with_and_no_more() -> None:
+    names = (
+        "workshop.cli", "workshop.service.service", "workshop.service.closing", "textual", "pydantic", "httpx",
+        "jinja2", "click", *ENGINES,
+    )  # fmt: skip
+    assert imported_after("import workshop.service.gateway_process", *names) == []
+
+
+def test_a_verb_that_asks_a_gateway_loads_no_server_and_no_definitions() -> None:
+    statement = "import workshop.service.watching, workshop.gateway.control_client"
+    assert imported_after(statement, "aiohttp", "httpx", "pydantic", "yaml", "jinja2", *ENGINES) == []
+
+
+def test_a_verb_loads_no_other_verb() -> None:
+    others = ("collecting", "pushing", "rehearsing", "moving", "reporting", "snapshots", "checking")
+    statement = "from workshop.service import Service; import workshop.service.watching"
+    assert imported_after(statement, *(f"workshop.service.{name}" for name in others)) == []
+
+
+def test_opening_a_class_of_a_git_repository_loads_neither_downloads_nor_versions() -> None:
+    statement = "import workshop.service.opening, workshop.images.sources, workshop.images.docker_builder"
+    assert imported_after(statement, "httpx", "packaging", "aiohttp", "jinja2", *ENGINES) == []

@@ -11,6 +11,7 @@ from workshop.config.themes import (
     DEFAULT_THEME,
     FALLBACK,
     contrast_pairs,
+    load_palette,
     load_theme,
     load_themes,
     parse_theme,
@@ -89,6 +90,13 @@ class TestUsers:
     def test_a_theme_of_the_users_replaces_a_bundled_one(self) -> None:
         user_theme("plum", GOOD + "title: Mine\n")
         assert load_themes(paths()).palette("plum").title == "Mine"
+
+    @pytest.mark.parametrize("name", ["harbour", "plum", "night-shift", "bad", "nowhere"])
+    def test_one_theme_read_alone_is_the_one_of_all(self, name: str) -> None:
+        user_theme("night-shift", GOOD)
+        user_theme("plum", "dark: maybe")
+        user_theme("bad", "dark: maybe")
+        assert load_palette(paths(), name) == load_themes(paths()).palette(name)
 
     def test_a_bad_file_is_named_and_skipped_and_the_others_are_there(self) -> None:
         bad = user_theme("bad", GOOD.replace('"#ffffff"', '"white-ish"'))
