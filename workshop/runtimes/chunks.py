@@ -67,11 +67,15 @@ class Feed:
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes as a file gives them; fewer only at the end."""
-        while size < 0 or len(self._rest) < size:
-            piece = self._wait()
+        parts: list[bytes] = []
+        missing = size
+        while size < 0 or missing > 0:
+            piece = self._rest or self._wait()
             if piece is None:
                 break
-            self._rest += piece
-        size = len(self._rest) if size < 0 else size
-        taken, self._rest = self._rest[:size], self._rest[size:]
-        return taken
+            self._rest = b""
+            if 0 <= missing < len(piece):
+                piece, self._rest = piece[:missing], piece[missing:]
+            parts.append(piece)
+            missing -= len(piece) if size >= 0 else 0
+        return parts[0] if len(parts) == 1 else b"".join(parts)

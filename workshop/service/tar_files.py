@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import hashlib
 import io
 import os
@@ -17,6 +16,7 @@ from typing import IO, Any, TypeVar, cast
 from workshop.core.changes import FileFact, Kind
 from workshop.errors import SeatFailed
 from workshop.runtimes.chunks import Feed
+from workshop.service.gzip_writer import GzipWriter
 from workshop.service.inside import LARGEST_NOTEBOOK
 
 T = TypeVar("T")
@@ -164,7 +164,7 @@ class ArchiveFile:
         self._partial = file.with_name(f"{file.name}.{os.getpid()}.part")
         descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._raw = _Digesting(os.fdopen(descriptor, "wb"))
-        self._packed = _compressor(self._raw)
+        self._packed = GzipWriter(self._raw)
         self._buffer = io.BufferedWriter(self._packed, PIECE)
         self.written: dict[str, FileFact] = {}
 
@@ -234,17 +234,6 @@ class _Digesting:
 
     def close(self) -> None:
         self._stream.close()
-
-
-def _compressor(raw: _Digesting) -> Any:
-    """Intel's ISA-L is eight times as fast as zlib at the same ratio; where it has no build, zlib does it."""
-    target = cast("IO[bytes]", raw)
-    try:
-        from isal import igzip
-    except ImportError:
-        return gzip.GzipFile(filename="", fileobj=target, mode="wb", compresslevel=1, mtime=0)
-    packed: Any = igzip.IGzipFile
-    return packed(filename="", fileobj=target, mode="wb", compresslevel=1, mtime=0)
 
 
 def remove_partials(folder: Path, name: str) -> None:
