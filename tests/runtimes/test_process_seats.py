@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ import psutil
 import pytest
 
 from tests.runtimes.worlds import ProcessWorld, marked, server_command, until, until_ready
+from workshop.errors import SeatFailed
 from workshop.model.classroom import Classroom, encode_classroom
 from workshop.model.seat import SeatState
+from workshop.runtimes import process_seats
 from workshop.runtimes.process import ProcessRuntime
-from workshop.runtimes.seat_folder import RoomFolder
+from workshop.runtimes.seat_folder import RoomFolder, locked
 
 
 @pytest.fixture
@@ -367,3 +370,96 @@ async def test_a_signal_to_the_makers_group_does_not_reach_the_seat(
     assert os.getpgid(main.pid) == main.pid
     assert os.getsid(main.pid) == main.pid
     assert signal.Signals.SIGHUP not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+# A teardown, and somebody who starts seats at the same time
+
+
+async def test_no_seat_is_started_once_its_classroom_is_being_closed(
+    world: ProcessWorld, runtime: ProcessRuntime, unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await runtime.open(world.classroom(unique_name))
+    await runtime.create(room, 1, server_command(room, 1))
+    other, refused = world.fresh(), []
+    remove_anchor = RoomFolder.remove_anchor
+
+    def late(folder: RoomFolder) -> None:
+        """The last moment of a teardown: every process was looked for already."""
+        for act in (other.create(room, 2, server_command(room, 2)), other.restart(room, 1)):
+            with pytest.raises(SeatFailed) as caught:
+                asyncio.run(act)
+            refused.append(caught.value.hint)
+        remove_anchor(folder)
+
+    monkeypatch.setattr(RoomFolder, "remove_anchor", late)
+    removal = await runtime.close(room)
+    assert removal.left == ()
+    assert refused == ["It was closed, or is just being closed."] * 2
+    assert marked(room.uid) == []
+
+
+async def test_a_teardown_waits_for_a_seat_that_is_just_being_started(
+    world: ProcessWorld, runtime: ProcessRuntime, unique_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await runtime.open(world.classroom(unique_name))
+    held, go_on = threading.Event(), threading.Event()
+    furnish = process_seats.furnish
+
+    def slowly(*arguments: Any) -> None:
+        held.set()
+        assert go_on.wait(20)
+        furnish(*arguments)
+
+    monkeypatch.setattr(process_seats, "furnish", slowly)
+    making = asyncio.create_task(world.fresh().create(room, 1, server_command(room, 1)))
+    assert await asyncio.to_thread(held.wait, 20)
+    closing = asyncio.create_task(runtime.close(room))
+    mark = world.state / "process" / room.name / "closing"
+    await until(lambda: asyncio.to_thread(mark.exists), "the teardown has begun")
+    assert not closing.done()
+    go_on.set()
+    await making
+    removal = await closing
+    assert (removal.removed, removal.left) == ({"seats": 1, "folders": 1}, ())
+    assert marked(room.uid) == []
+
+
+async def test_a_classroom_whose_teardown_was_interrupted_can_be_opened_again(
+    world: ProcessWorld, runtime: ProcessRuntime, room: Classroom, ready: Any
+) -> None:
+    RoomFolder(world.state / "process", room.name).begin_closing()
+    with pytest.raises(SeatFailed, match="is not open"):
+        await runtime.create(room, 1, server_command(room, 1))
+    await runtime.open(room)
+    await ready(1)
+
+
+async def test_a_server_whose_maker_was_killed_before_it_was_recorded_is_waited_for(
+    world: ProcessWorld, runtime: ProcessRuntime, room: Classroom, ready: Any
+) -> None:
+    await ready(1)
+    (main,) = marked(f"{room.uid}/1")
+    start = main.environ()["WORKSHOP_SEAT_PROCESS"].rpartition("/")[2]
+    main.kill()
+    psutil.wait_procs([main], timeout=10)
+    change_file(seat_file(world, room, 1), pid=0, start=start)
+    late: list[subprocess.Popen[bytes]] = []
+
+    def comes_late() -> None:
+        mark = {"WORKSHOP_SEAT_PROCESS": f"{room.uid}/1/1/{start}"}
+        late.append(subprocess.Popen(["sleep", "300"], env=os.environ | mark))
+
+    timer = threading.Timer(0.3, comes_late)
+    timer.start()
+    removal = await runtime.remove_seats(room, [1])
+    timer.join()
+    late[0].wait(10)
+    assert marked(f"{room.uid}/1") == []
+    assert (removal.removed, removal.left) == ({"seats": 1}, ())
+
+
+def test_a_missing_file_inside_a_lock_is_told_to_whoever_holds_it(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), locked(tmp_path / "lock"):
+        (tmp_path / "nowhere").read_text()
+    with locked(tmp_path / "lock"):
+        pass

@@ -6,6 +6,7 @@ import contextlib
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,6 +28,8 @@ STOP_SECONDS = 10.0
 REMOVE_SECONDS = 3.0
 REMOVAL_TRIES = 3
 ENDING_SECONDS = 1.0
+UNRECORDED_SECONDS = 1.0
+"""How long a process may take from its fork to its exec."""
 BOOT_TOLERANCE = 120.0
 """The time of the machine's start is computed from clocks that are set now and then."""
 
@@ -90,7 +93,7 @@ class ProcessSeats:
             SeatFailed: it could not be made or started.
         """
         room = self.room(classroom)
-        with self._held(classroom, number):
+        with self._held(classroom, number, starts=True):
             older = room.generations().get(number, [])
             folder = older[-1] if older else room.folder(number, generation)
             if folder.generation < generation or folder.read() is None:
@@ -111,7 +114,7 @@ class ProcessSeats:
         return record
 
     def restart(self, classroom: Classroom, number: int) -> SeatRecord:
-        with self._held(classroom, number):
+        with self._held(classroom, number, starts=True):
             folder, _ = self.find(classroom, number)
             self._end(classroom, folder, STOP_SECONDS)
             return self._ensure_running(classroom, folder)
@@ -150,11 +153,14 @@ class ProcessSeats:
 
     def _remove_one(self, classroom: Classroom, room: RoomFolder, number: int) -> list[Survivor]:
         left = []
+        folders = room.generations().get(number, [])
         with self._look:
+            for folder in folders:
+                self._await_unrecorded(classroom, folder)
             stubborn = self._processes.end(mark(classroom.uid, number), patience=REMOVE_SECONDS)
         if stubborn:
             left.append(Survivor("process", ", ".join(map(str, stubborn)), "it did not end when it was killed"))
-        for folder in room.generations().get(number, []):
+        for folder in folders:
             error = _removed(folder.path)
             if error is not None:
                 left.append(Survivor("seat", str(folder.path), error.strerror or str(error)))
@@ -166,6 +172,7 @@ class ProcessSeats:
         room = self.room(classroom)
         if not room.has(classroom.uid):
             return Removal()
+        room.begin_closing()
         removal = Removal()
         while numbers := tuple(room.generations()):
             removal += self.remove(classroom, numbers)
@@ -219,11 +226,16 @@ class ProcessSeats:
         return False
 
     @contextmanager
-    def _held(self, classroom: Classroom, number: int) -> Iterator[None]:
+    def _held(self, classroom: Classroom, number: int, *, starts: bool = False) -> Iterator[None]:
+        """
+        Raises:
+            SeatFailed: the classroom is gone; or it is being closed, and something would be started.
+        """
         room = self.room(classroom)
         try:
             with room.lock(number):
-                if not room.has(classroom.uid):
+                # In this order: the mark of a teardown goes after the anchor.
+                if (starts and room.closing) or not room.has(classroom.uid):
                     raise FileNotFoundError(room.anchor)
                 yield
         except FileNotFoundError as error:
@@ -287,6 +299,19 @@ class ProcessSeats:
                 seat, child = start(classroom, folder, seat, others, Path(classroom.image))
             self._children[child.pid] = child
         return self._record(classroom, folder, seat)
+
+    def _await_unrecorded(self, classroom: Classroom, folder: SeatFolder) -> None:
+        """Wait for the server of a program that was killed while it started it.
+
+        Between fork and exec a process carries no mark yet: only what was written down before tells that it comes.
+        """
+        seat = folder.read()
+        if seat is None or not seat.start or seat.pid:
+            return
+        wanted = mark(classroom.uid, folder.number, folder.generation, seat.start)
+        deadline = time.monotonic() + UNRECORDED_SECONDS
+        while not self._processes.find(lambda text: text == wanted) and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def _end(self, classroom: Classroom, folder: SeatFolder, patience: float) -> None:
         with self._look:

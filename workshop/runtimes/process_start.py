@@ -19,7 +19,7 @@ from workshop.model.classroom import Classroom
 from workshop.model.data_file import DATA_VARIABLE
 from workshop.model.seat import SeatCommand, seat_name
 from workshop.runtimes.seat_folder import SeatFile, SeatFolder
-from workshop.runtimes.seat_processes import MARK, mark
+from workshop.runtimes.seat_processes import MARK, await_mark, mark
 
 HOST = "127.0.0.1"
 PORTS = range(20000, 30000)
@@ -136,7 +136,9 @@ def start(
             f"Seat {name} could not be started: {argv[0]}: {error.strerror}.",
             hint="Is the program among the workshop's requirements? `workshop check` shows what was found.",
         ) from error
-    return folder.change(pid=process.pid), process
+    seat = folder.change(pid=process.pid)
+    await_mark(process.pid, environment[MARK], lambda: process.poll() is not None)
+    return seat, process
 
 
 def free_port(taken: Collection[int]) -> int:

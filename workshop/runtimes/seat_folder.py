@@ -3,6 +3,7 @@
 <state>/process/<classroom>/classroom.json      made first, removed last
                             data/               files of `data:`, for all seats
                             locks/07            held while something is done to seat 07
+                            closing             from the beginning of a teardown on: no seat is started any more
                             seats/07/seat.json  labels, command, port and process; made before all else of a seat
                             seats/07/home/      what the participant sees
                             seats/07-g2/        its second generation (a reset seat)
@@ -31,6 +32,8 @@ from workshop.model.seat import seat_name
 from workshop.runtimes.data_stream import proven
 
 ANCHOR = "classroom.json"
+CLOSING = "closing"
+REMOVAL_TRIES = 5
 _SEAT_FOLDER = re.compile(r"(\d{2,})(?:-g(\d+))?")
 _UNFINISHED = ".new-"
 
@@ -109,6 +112,7 @@ class RoomFolder:
     def __init__(self, root: Path, name: str) -> None:
         self.path = root / name
         self.anchor = self.path / ANCHOR
+        self._closing = self.path / CLOSING
 
     def classroom(self) -> Classroom | None:
         """None when there is none, or what is there cannot be read."""
@@ -143,6 +147,7 @@ class RoomFolder:
                 f"A classroom called {classroom.name!r} is already there.",
                 hint="Give this one another name (`--name`), or end the other first (`workshop down`).",
             )
+        self._closing.unlink(missing_ok=True)  # a teardown was interrupted, and the classroom is wanted again
         return found
 
     def folder(self, number: int, generation: int) -> SeatFolder:
@@ -217,6 +222,20 @@ class RoomFolder:
                 hint="Free space, then run the same command again.",
             ) from error
 
+    @property
+    def closing(self) -> bool:
+        """Whether a teardown has begun."""
+        return self._closing.exists()
+
+    def begin_closing(self) -> None:
+        """From now on no seat is started: those that are being started are waited for."""
+        self._closing.touch(mode=0o600)
+        with suppress(FileNotFoundError):
+            # A lock that is not there yet is taken by somebody who will see the mark.
+            for file in sorted((self.path / "locks").iterdir()):
+                with locked(file):
+                    pass
+
     def remove_anchor(self) -> None:
         """What is left when all seats are gone."""
         for name in ("data", "data.partial"):
@@ -224,7 +243,16 @@ class RoomFolder:
         shutil.rmtree(self.path / "seats", ignore_errors=True)
         shutil.rmtree(self.path / "locks", ignore_errors=True)
         self.anchor.unlink(missing_ok=True)
-        shutil.rmtree(self.path)
+        for tries_left in reversed(range(REMOVAL_TRIES)):
+            try:
+                shutil.rmtree(self.path)
+            except FileNotFoundError:  # another program is closing it as well
+                continue
+            except OSError:  # somebody has just made a lock, to find that the anchor is gone
+                if not tries_left:
+                    raise
+            else:
+                return
 
 
 def _remove_data(folder: Path) -> None:
@@ -266,9 +294,16 @@ def locked(path: Path) -> Iterator[None]:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
-            with suppress(FileNotFoundError):
-                if os.fstat(handle).st_ino == path.stat().st_ino:
-                    yield
-                    return
+            if _is_same_file(handle, path):
+                yield
+                return
         finally:
             os.close(handle)
+
+
+def _is_same_file(handle: int, path: Path) -> bool:
+    """Whether the opened file is still the one under its path."""
+    try:
+        return os.fstat(handle).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False

@@ -17,6 +17,9 @@ _GONE = (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess)
 ROUNDS = 50
 YOUNG_SECONDS = 5.0
 """A process without a mark may still be becoming one of ours, between fork and exec."""
+KERNEL = 2
+"""The parent of the kernel's own processes, which have no environment."""
+UNSURE_PAUSE = 0.02
 
 
 def mark(uid: str, number: int | None = None, generation: int | None = None, start: str = "") -> str:
@@ -36,17 +39,22 @@ class SeatProcesses:
 
     def __init__(self) -> None:
         self._seen: dict[int, _Seen] = {}
+        self._unsure = False
+        """Whether the last look met a young process that was just in its exec: whose it is, the next look tells."""
 
     def find(self, wanted: Callable[[str], bool]) -> list[tuple[str, psutil.Process]]:
         """Every process whose mark is wanted, with the mark."""
         found, seen = [], {}
+        self._unsure = False
         for process in psutil.process_iter():
             try:
                 created = process.create_time()
                 known = self._seen.get(process.pid)
                 young = time.time() - created < YOUNG_SECONDS
                 if known is None or known.created != created or (young and not known.mark):
-                    known = _Seen(created, _mark_of(process))
+                    text = _mark_of(process)
+                    self._unsure |= young and text is None and process.ppid() != KERNEL
+                    known = _Seen(created, text or "")
             except _GONE:
                 continue
             seen[process.pid] = known
@@ -77,8 +85,10 @@ class SeatProcesses:
         psutil.wait_procs(processes, timeout=patience)
         for _ in range(ROUNDS):
             processes = self.of(prefix)
-            if not processes:
+            if not processes and not self._unsure:
                 return []
+            if not processes:
+                time.sleep(UNSURE_PAUSE)
             for process in processes:
                 with suppress(*_GONE):
                     process.kill()
@@ -141,9 +151,24 @@ def leaders(processes: Iterable[tuple[str, psutil.Process]]) -> Mapping[str, int
     return {text: process.pid for text, process in first.items()}
 
 
-def _mark_of(process: psutil.Process) -> str:
+def await_mark(pid: int, wanted: str, ended: Callable[[], bool]) -> None:
+    """Wait until a process that was just started can be known by its mark, or has ended.
+
+    The kernel tells the parent that exec succeeded before the new environment can be read.
+
+    Args:
+        ended: whether it has.
+    """
+    deadline = time.monotonic() + YOUNG_SECONDS
+    while not ended() and main_process(pid, wanted) is None and time.monotonic() < deadline:
+        time.sleep(0.002)
+
+
+def _mark_of(process: psutil.Process) -> str | None:
+    """Empty for a process that is not ours; None while it has no environment: in its exec."""
     try:
-        return process.environ().get(MARK, "")
+        environment = process.environ()
+        return environment.get(MARK, "") if environment else None
     except (OSError, *_GONE):
         return ""
 
