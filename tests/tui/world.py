@@ -142,9 +142,9 @@ def make_world(folder: Path) -> World:
     return World(folder, paths({}))
 
 
-async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str = "") -> None:
-    """Let the app work until something holds; fail when it does not for ten seconds."""
-    deadline = time.monotonic() + DEADLINE
+async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str = "", seconds: float = DEADLINE) -> None:
+    """Let the app work until something holds; fail when it does not in time."""
+    deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:
             raise AssertionError(f"did not happen: {what or condition}; on the screen:\n{screen_text(pilot.app)}")
@@ -158,9 +158,9 @@ def screen_text(app: Any) -> str:
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in lines[: app.size.height])
 
 
-async def shows(pilot: Pilot[Any], text: str) -> None:
+async def shows(pilot: Pilot[Any], text: str, seconds: float = DEADLINE) -> None:
     """Wait until a text stands on the screen."""
-    await until(pilot, lambda: text in screen_text(pilot.app), f"{text!r} on the screen")
+    await until(pilot, lambda: text in screen_text(pilot.app), f"{text!r} on the screen", seconds)
 
 
 async def press(pilot: Pilot[Any], *keys: str) -> None:
