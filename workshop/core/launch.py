@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from urllib.parse import quote
 
-from workshop.model.classroom import DATA_OPTION, Classroom, Ui
+from workshop.model.classroom import DATA_OPTION, OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.data_file import DATA_PATH, DATA_VARIABLE
 from workshop.model.seat import SeatCommand
 
@@ -41,24 +41,44 @@ def _ui_command(classroom: Classroom, number: int) -> SeatCommand:
                 env=(("CS_DISABLE_GETTING_STARTED_OVERRIDE", "1"),),
                 strips_prefix=True,
             )  # fmt: skip
+        case Ui.WEB if classroom.option(OWN_SERVER_OPTION):
+            return SeatCommand(
+                argv=(), port=PORT, ready_path=web_path(classroom), env=(("PORT", str(PORT)),), strips_prefix=True
+            )
         case Ui.NOTEBOOK:
-            program, default = "jupyter-notebook", "/tree"
+            program, app, default = "jupyter-notebook", "JupyterNotebookApp", "/tree"
         case Ui.RSTUDIO:
-            program, default = "jupyter-server", "/rstudio/"
+            program, app, default = "jupyter-server", "", "/rstudio/"
         case Ui.WEB:
-            program, default = "jupyter-server", classroom.open_path or "/"
+            program, app, default = "jupyter-server", "", web_path(classroom)
         case _:
-            program, default = "jupyter-lab", "/lab"
+            program, app, default = "jupyter-lab", "LabApp", "/lab"
+    landing = default_url(classroom, default)
     return SeatCommand(
-        argv=(program, *_jupyter_flags(base, default_url(classroom, default), trimmed=classroom.ui is Ui.LAB)),
+        argv=(program, *_jupyter_flags(base, landing, app=app, trimmed=classroom.ui is Ui.LAB)),
         port=PORT,
-        ready_path=f"{base}api/status" if classroom.ui is not Ui.RSTUDIO else f"{base}rstudio/",
+        ready_path=_ready_path(classroom, base, default),
         token=token,
         env=(("JUPYTER_TOKEN", token),),
     )
 
 
-def _jupyter_flags(base: str, default: str, *, trimmed: bool) -> tuple[str, ...]:
+def _ready_path(classroom: Classroom, base: str, default: str) -> str:
+    """What answers when the UI itself is there: for what Jupyter starts on demand, its own first page."""
+    own_page = classroom.ui is Ui.RSTUDIO or (classroom.ui is Ui.WEB and default != "/")
+    return base + (default.lstrip("/") if own_page else "api/status")
+
+
+def web_path(classroom: Classroom) -> str:
+    """Where a web app answers: `open`, below the seat's address."""
+    return "/" + classroom.open_path.lstrip("/")
+
+
+def _jupyter_flags(base: str, default: str, *, app: str, trimmed: bool) -> tuple[str, ...]:
+    """
+    Args:
+        app: the server's extension whose own landing page would win over the server's.
+    """
     flags = [
         "--ServerApp.ip={host}",
         "--ServerApp.port={port}",
@@ -71,6 +91,8 @@ def _jupyter_flags(base: str, default: str, *, trimmed: bool) -> tuple[str, ...]
         "--ServerApp.quit_button=False",
         "--ServerApp.allow_root=True",  # the process runtime's seats run as whoever calls it
     ]
+    if app:
+        flags.append(f"--{app}.default_url={default}")
     if trimmed:
         flags += [
             f"--ServerApp.jpserver_extensions={json.dumps(_TRIMMED).replace('true', 'True').replace('false', 'False')}",

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from workshop.gateway.presence import Presence
-from workshop.model.classroom import Classroom, Ui
+from workshop.model.classroom import OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.events import PulseTaken
 from workshop.model.seat import Pulse
 from workshop.ports.room import ReportFact, RoomView, Upstream
@@ -30,6 +30,7 @@ TIMEOUT = 4.0
 AT_ONCE = 16
 LARGEST_ANSWER = 2 * 1024**2
 Sweep = Callable[[Iterable[int]], Awaitable[None]]
+Read = Callable[[aiohttp.ClientSession, str, dict[str, str]], Awaitable[dict[str, Any]]]
 GONE = (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError)
 """What a seat that does not answer, or answers nonsense, ends in."""
 
@@ -82,7 +83,7 @@ async def take_pulse(
     session: aiohttp.ClientSession, classroom: Classroom, number: int, upstream: Upstream, *, browsers: int
 ) -> Pulse:
     """One reading of one seat. Never raises for a seat that does not answer."""
-    read = _read_code_server if classroom.ui is Ui.VSCODE else _read_jupyter
+    read = _reader(classroom)
     base = upstream.endpoint + ("/" if upstream.strips_prefix else classroom.seat_path(number))
     headers = {"Authorization": f"token {upstream.token}"} if upstream.token else {}
     try:
@@ -90,6 +91,20 @@ async def take_pulse(
     except GONE as error:
         return Pulse(number, reachable=False, browsers=browsers, detail=f"does not answer ({type(error).__name__})")
     return Pulse(number, reachable=True, browsers=browsers, **found)
+
+
+def _reader(classroom: Classroom) -> Read:
+    if classroom.ui is Ui.VSCODE:
+        return _read_code_server
+    return _read_own_server if classroom.option(OWN_SERVER_OPTION) else _read_jupyter
+
+
+async def _read_own_server(session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> dict[str, Any]:
+    """An image's own server is asked only whether it answers: what is done in it, browsers' connections tell."""
+    async with session.get(base, headers=headers, allow_redirects=False) as answer:
+        if answer.status >= 500:
+            raise ValueError(f"status {answer.status}")
+    return {}
 
 
 async def _read_jupyter(session: aiohttp.ClientSession, base: str, headers: dict[str, str]) -> dict[str, Any]:

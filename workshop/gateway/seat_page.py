@@ -22,6 +22,7 @@ from workshop.gateway.presence import Presence
 from workshop.gateway.seatmap import SeatMap
 from workshop.gateway.settings import GatewaySettings
 from workshop.model.events import HelpAsked, HelpDone, SeatLabelled
+from workshop.model.landing import landing_query
 from workshop.model.seat import SeatState, seat_name
 from workshop.model.snapshot import Snapshot
 from workshop.ports.room import ReportFact
@@ -77,13 +78,18 @@ class SeatPage:
             framed=True,
             seat=seat_name(number),
             base=self._seats.classroom.seat_path(number),
-            frame=f"{self._seats.classroom.seat_path(number)}?{FRAME_QUERY}",
+            frame=self._frame(request, number),
             token=self._cookies.form_token(f"{number}:{browser}"),
             names=not self._settings.strict_privacy,
             name_length=NAME_LENGTH,
             view=self.view(number),
             script=words.group("bar"),
         )
+
+    def _frame(self, request: web.BaseRequest, number: int) -> str:
+        classroom = self._seats.classroom
+        words = (FRAME_QUERY, landing_query(classroom, request.host))
+        return f"{classroom.seat_path(number)}?{'&'.join(filter(None, words))}"
 
     def starting(self, request: web.BaseRequest, number: int) -> web.Response:
         """The seat's server does not answer: a page that goes on by itself."""

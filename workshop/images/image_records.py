@@ -33,6 +33,7 @@ def image_labels(request: BuildRequest, recipe: str) -> dict[str, str]:
         labels.REPOSITORY: request.source.repository,
         labels.REF: request.source.place,
         labels.UI: request.ui,
+        labels.DETECTED: request.detected.kind,
         labels.CREATED: datetime.now(UTC).isoformat(timespec="seconds"),
     }
 
@@ -92,6 +93,7 @@ def image_of(inspected: Mapping[str, Any], *, packages: tuple[str, ...] = ()) ->
         repository=marks.get(labels.REPOSITORY, ""),
         ui=marks.get(labels.UI, ""),
         place=marks.get(labels.REF, ""),
+        kind=marks.get(labels.DETECTED, ""),
         imported=is_imported(inspected),
         packages=packages,
     )

@@ -15,6 +15,8 @@ from workshop.model.seat import Limits, seat_name
 
 DATA_OPTION = "data"
 """The option that says that seats see files of `data:`, and which: `data_file.data_key`."""
+OWN_SERVER_OPTION = "server"
+"""The option that says that seats run what their image runs by itself: a Dockerfile's own web app."""
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 

@@ -120,6 +120,8 @@ class Image:
     """What students see in seats of it; empty where an older build did not write it down."""
     place: str = ""
     """`Source.place`; empty where it was not written down."""
+    kind: str = ""
+    """`Detected.kind` of its repository; empty where it was not written down."""
     imported: bool = False
     """It came to this machine in a file."""
     last_used: datetime | None = None

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workshop.errors import BuildFailed, SourceUnreachable, UsageError
-from workshop.model.classroom import Ui
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
 from workshop.model.snapshot import Removal
@@ -246,8 +245,3 @@ def definition_json(workshop: Workshop, *, allow_public: bool = False) -> str:
             update={"access": definition.access.model_copy(update={"allow_public": True})}
         )
     return json.dumps(definition.model_dump(mode="json", exclude_defaults=True), separators=(",", ":"))
-
-
-def needs_secure_context(ui: Ui) -> bool:
-    """VS Code in a browser loses notebooks and previews without https (a secure context)."""
-    return ui is Ui.VSCODE

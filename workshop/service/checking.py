@@ -8,11 +8,13 @@ from pathlib import Path
 
 from workshop.core.fit import fit
 from workshop.errors import DefinitionError, SettingError, SourceError, WorkshopError
+from workshop.model.classroom import Ui
 from workshop.model.image import Detected, Source
 from workshop.model.seat import Limits
 from workshop.model.snapshot import Problem
 from workshop.ports.build import Report
 from workshop.service import building, finding, peaks
+from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import CheckReport, Finding, Workshop
 from workshop.service.wiring import Wiring
 
@@ -79,8 +81,10 @@ def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> 
     ]  # fmt: skip
     if source.newer:
         problems.append(Problem("source.ref", building.newer_sentence(source.newer, source.commit), level="warning"))
+    if (problem := plain_http_problem(workshop.definition)) is not None:
+        problems.append(problem)
     wanted = workshop.definition.open
-    if wanted and not (Path(source.folder) / wanted).exists():
+    if wanted and workshop.definition.ui is not Ui.WEB and not (Path(source.folder) / wanted).exists():
         problems.append(Problem("open", f"There is no {wanted} in the repository.", _nearest(wanted, detected)))
     return problems
 

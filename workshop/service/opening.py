@@ -11,7 +11,7 @@ from workshop.core.launch import seat_command
 from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
 from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
-from workshop.model.classroom import NAME, Classroom, new_key, new_uid
+from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui, new_key, new_uid
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
 from workshop.model.seat import Limits, SeatRecord, SeatState
@@ -19,6 +19,7 @@ from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
 from workshop.service import addressing, building, checking, finding, peaks, pushed, rooms, watching
+from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
 from workshop.service.supplying import bring_data, data_options, have_data
 from workshop.service.wiring import Wiring
@@ -65,6 +66,9 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
     seats = plan_seats(wanted.total, records)
     fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
     sentences = _sentences(classroom, seats, fits, image, exists=wanted.found is not None)
+    plain = plain_http_problem(asked.workshop.definition, classroom.door)
+    if plain is not None:
+        sentences += (f"{plain.message} {plain.hint}",)
     if newer:
         sentences += (building.newer_sentence(newer, classroom.commit),)
     return UpPlan(
@@ -75,6 +79,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         exists=wanted.found is not None,
         sentences=sentences,
         image=image,
+        warning=plain.message if plain is not None else "",
         newer=newer,
     )
 
@@ -117,6 +122,8 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
             )
         if fits.verdict == "tight":
             report(Noted(fits.sentence, level="warning"))
+        if plain := plain_http_problem(asked.workshop.definition, classroom.door):
+            report(Noted(f"{plain.message} {plain.hint}", level="warning"))
         classroom = rooms.current(wiring, await runtime.open(classroom))
         wiring.store.remember(classroom)
         wiring.store.set_room_state(classroom.uid, wanted=wanted.total, closing=False, adding=0)
@@ -298,6 +305,8 @@ async def _new_classroom(
     )
     limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
     options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet, **data_options(definition)}
+    if definition.ui is Ui.WEB and image is not None and image.kind == "dockerfile":
+        options[OWN_SERVER_OPTION] = "own"
     return Classroom(
         name=asked.name,
         uid=new_uid(),

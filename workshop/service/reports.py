@@ -91,6 +91,8 @@ class UpPlan:
     exists: bool
     sentences: tuple[str, ...]
     image: Image | None = None
+    warning: str = ""
+    """What participants will miss at this address."""
     newer: str = ""
     """A commit that the repository has moved to since the image was built; it is not taken."""
 

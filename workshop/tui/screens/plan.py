@@ -162,6 +162,7 @@ def plan_text(plan: UpPlan) -> Content:
         ("Students", Content.styled(f"come in at {classroom.join_url()}", "$foreground")),
         ("Image", Content(_image(plan))),
         *_newer(plan),
+        *([("Careful", Content.styled(f"▲ {plan.warning}", "$text-warning"))] if plan.warning else []),
         ("Each seat", Content(f"{format_size(classroom.limits.memory_bytes)}, {classroom.limits.cpus:g} CPU")),
     ]
     if classroom.ends is not None:
