@@ -103,7 +103,9 @@ async def test_a_seat_is_moved_with_its_files_under_its_link(day: Day) -> None:
         await shows(pilot, "Move seat 01?")
         await press(pilot, "enter")
         assert await day.runtime.seats(day.classroom) == (before, other), "enter alone moves nothing"
-        await press(pilot, "m", "y")
+        await press(pilot, "m")
+        await shows(pilot, "Move seat 01?")
+        await press(pilot, "y")
         await until_done(pilot, lambda app: last_job(app).result.failed == ())
     after, still = await day.runtime.seats(day.classroom)
     assert (after.generation, still.object_id) == (before.generation + 1, other.object_id)

@@ -7,11 +7,12 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.classday.conftest import LESSON, Day, archive, until
+from tests.classday.conftest import LESSON, REAL, Day, archive, until
 
 BIG = 200 * 1024 * 1024
 
@@ -20,24 +21,34 @@ import asyncio, resource, sys
 from pathlib import Path
 from workshop.service import PushSource, Service
 
-async def main(words):
-    service = Service({"runtime": "process"})
-    if words[0] == "collect":
-        report = await service.collect(words[1], to=Path(words[2]))
-        print([seat.sentence for seat in report.seats])
-    else:
-        print((await service.push(words[1], PushSource((words[2],)))).sentence)
+async def main(runtime, verb, *words):
+    service = Service({"runtime": runtime})
+    match verb:
+        case "collect":
+            report = await service.collect(words[0], to=Path(words[1]))
+            print([seat.sentence for seat in report.seats])
+        case "move":
+            (seat,) = (await service.move(words[0], [int(words[1])])).results
+            print(f"{seat.ok}: {seat.detail}")
+        case "down":
+            report = await service.down(words[0], collect_to=Path(words[1]))
+            print(f"{len(report.removal.left)} left")
+        case _:
+            print((await service.push(words[0], PushSource((words[1],)))).sentence)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
     await service.aclose()
 
-asyncio.run(main(sys.argv[1:]))
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
-def call(*words: object) -> subprocess.Popen[str]:
+def call(*words: object, runtime: str = "process") -> subprocess.Popen[str]:
     """The service in a process of its own, on this test's state."""
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PROGRAM, runtime, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -106,3 +117,73 @@ async def test_a_push_killed_at_any_moment_is_finished_by_the_next(day: Day, tmp
     assert [second[path] for path in beside] == [b'{"cells": [], "fixed": 1}']
     assert [path for path in (*first, *second) if path.startswith(".workshop-push")] == []
     assert len([place for place in stages.iterdir() if not place.name.startswith(".")]) == 1
+
+
+async def killed_at(moment: Callable[[], bool | Awaitable[bool]], *words: object, runtime: str) -> bool:
+    """Begin a call and kill it at the moment; False when it came to its end before."""
+    process = call(*words, runtime=runtime)
+
+    async def reached() -> bool:
+        found = moment()
+        return process.poll() is not None or (found if isinstance(found, bool) else await found)
+
+    await until(reached, 60)
+    process.send_signal(signal.SIGKILL)
+    await asyncio.to_thread(process.communicate)
+    return process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("kind", REAL, indirect=True)
+async def test_a_move_killed_at_any_moment_is_finished_by_the_next(day: Day) -> None:
+    await day.write(1, {"mine.txt": b"mine", "data/meins ä.txt": b"too"})
+    link, runtime = day.classroom.link(1), day.classroom.runtime
+    state = day.folder / "state"
+
+    async def has_a_successor() -> bool:
+        return any(record.number == 1 and record.generation > 1 for record in await day.runtime.seats(day.classroom))
+
+    moments: tuple[Callable[[], bool | Awaitable[bool]], ...] = (
+        lambda: any(state.glob("rooms/*/moves/*")),
+        lambda: any(state.glob("archive/*/seat-01-*-moved.tar.gz")),
+        has_a_successor,
+    )
+    killed = [await killed_at(moment, "move", day.name, 1, runtime=runtime) for moment in moments]
+    assert any(killed)
+    (said, _memory) = await ended(call("move", day.name, 1, runtime=runtime))
+    assert said.startswith("True"), said
+    files = await day.read(1)
+    assert (files["mine.txt"], files["data/meins ä.txt"]) == (b"mine", b"too")
+    records = await day.runtime.seats(day.classroom)
+    assert [record.number for record in records] == [1, 2]
+    assert records[0].generation > 1
+    assert (await day.service.status(day.name)).seats[0].link == link
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("kind", REAL, indirect=True)
+async def test_an_end_of_class_killed_at_any_moment_loses_no_work_and_is_finished_by_the_next(
+    day: Day, tmp_path: Path
+) -> None:
+    day.claim(1, 2)
+    await day.write(1, {"mine.txt": b"mine"})
+    await day.sh(2, "head -c 3000000 /dev/urandom > large.bin")
+    folder, runtime = tmp_path / "work", day.classroom.runtime
+
+    async def a_seat_is_gone() -> bool:
+        return len(await day.runtime.seats(day.classroom)) < 2
+
+    moments: tuple[Callable[[], bool | Awaitable[bool]], ...] = (
+        lambda: any(folder.glob("*.part")),
+        lambda: day.wiring.store.room_state(day.classroom.uid).closing,
+        a_seat_is_gone,
+    )
+    killed = [await killed_at(moment, "down", day.name, folder, runtime=runtime) for moment in moments]
+    assert killed[0]
+    if all(killed):
+        (said, _memory) = await ended(call("down", day.name, folder, runtime=runtime))
+        assert said == "0 left"
+    assert await day.runtime.seats(day.classroom) == ()
+    assert day.name not in {room.name for room in await day.runtime.classrooms()}
+    assert archive(folder / "seat-01.tar.gz") == {"mine.txt": b"mine"}
+    assert len(archive(folder / "seat-02.tar.gz")["large.bin"]) == 3_000_000

@@ -28,7 +28,9 @@ async def test_files_are_handed_out_after_the_plan_was_shown(
     running = app(start=ROOM)
     async with running.run_test() as pilot:
         await shows(pilot, "22 of 24 ready")
-        await press(pilot, "P", "x", "enter")
+        await press(pilot, "P")
+        await until(pilot, lambda: isinstance(running.screen, AskDialog))
+        await press(pilot, "x", "enter")
         await shows(pilot, "There is no x.")
         running.screen.query_one(Input).value = str(file)
         await press(pilot, "enter")

@@ -17,6 +17,7 @@ from workshop.errors import WorkshopError
 from workshop.model.seat import Activity, SeatState
 from workshop.service import SeatResult
 from workshop.tui.app import WorkshopApp
+from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.classroom import ClassScreen
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.screens.results import ResultsDialog
@@ -338,8 +339,10 @@ async def test_adding_refuses_what_is_no_number_of_seats(
 async def test_saying_something_reaches_the_service_and_the_events(
     app: Callable[..., WorkshopApp], scripted: ScriptedService
 ) -> None:
-    async with in_class(app) as (_running, pilot):
-        await press(pilot, "t", "enter")
+    async with in_class(app) as (running, pilot):
+        await press(pilot, "t")
+        await until(pilot, lambda: isinstance(running.screen, AskDialog))  # keys before that go to the table
+        await press(pilot, "enter")
         await shows(pilot, "There is nothing to say yet.")
         await type_text(pilot, "Break until 10:30")
         await press(pilot, "enter")
