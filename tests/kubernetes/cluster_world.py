@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.runtimes.worlds import World
 from workshop.model.classroom import Classroom, decode_classroom
-from workshop.model.labels import CODE, GENERATION, SEAT, UID
+from workshop.model.labels import CLASSROOM, CODE, GENERATION, KIND, SEAT, UID
 from workshop.ports.runtime import Runtime
 
 KINDS = (
@@ -94,6 +94,69 @@ class KubernetesWorld(World):
         namespaces = self.of("CoreV1Api").list_namespace(label_selector=selector).items
         return found + [f"namespace {item.metadata.name}" for item in namespaces]
 
+    def settings(self) -> dict[str, str]:
+        """Variables that an instructor's machine has for this cluster."""
+        given = {
+            "WORKSHOP_KUBERNETES_REGISTRY": os.environ.get("WORKSHOP_TEST_CLUSTER_REGISTRY", ""),
+            "WORKSHOP_KUBERNETES_GATEWAY_IMAGE": os.environ.get("WORKSHOP_TEST_GATEWAY_IMAGE", ""),
+        }
+        return {name: value for name, value in given.items() if value}
+
+    def definition(self) -> dict[str, Any]:
+        """What a workshop has to say to be opened here."""
+        return {"image": {"reference": self.image}, "kubernetes": {}}
+
+    def of_class(self, name: str) -> list[str]:
+        """Kind and name of everything with the labels of the class of that name, removals under way included."""
+        selector = f"{CLASSROOM}={name}"
+        found = [
+            f"{kind} {item.metadata.name}"
+            for api, kind in KINDS
+            if kind != "pod"
+            for item in getattr(self.of(api), f"list_{kind}_for_all_namespaces")(label_selector=selector).items
+        ]
+        namespaces = self.of("CoreV1Api").list_namespace(label_selector=selector).items
+        return sorted(found + [f"namespace {item.metadata.name}" for item in namespaces])
+
+    def _pods(self, name: str, kind: str) -> list[Any]:
+        found = self.of("CoreV1Api").list_pod_for_all_namespaces(label_selector=f"{CLASSROOM}={name},{KIND}={kind}")
+        return list(found.items)
+
+    def pods(self, name: str) -> int:
+        """How many pods of seats there are."""
+        return len(self._pods(name, "seat"))
+
+    def running_gateways(self, name: str) -> int:
+        """How many gateways are ready."""
+        return sum(
+            condition.type == "Ready" and condition.status == "True" and pod.metadata.deletion_timestamp is None
+            for pod in self._pods(name, "gateway")
+            for condition in pod.status.conditions or ()
+        )
+
+    def lose_gateway(self, name: str) -> None:
+        """Its pod is gone, all at once."""
+        for pod in self._pods(name, "gateway"):
+            self.of("CoreV1Api").delete_namespaced_pod(
+                pod.metadata.name, pod.metadata.namespace, grace_period_seconds=0
+            )
+
+    def run_in_seat(self, name: str, number: int, script: str) -> str:
+        """What a shell in the seat's home prints."""
+        from kubernetes.stream import stream
+
+        pod = next(pod for pod in self._pods(name, "seat") if pod.metadata.name == f"ws-{name}-{number}")
+        answer = stream(
+            self.of("CoreV1Api").connect_get_namespaced_pod_exec,
+            pod.metadata.name,
+            pod.metadata.namespace,
+            command=["sh", "-c", f"cd /home/jovyan && {script}"],
+            container="seat",
+            stdout=True,
+            stderr=True,
+        )
+        return str(answer)
+
     async def kill_server(self, classroom: Classroom, number: int) -> None:
         from kubernetes.stream import stream
 
@@ -114,6 +177,9 @@ class KubernetesWorld(World):
 
 class MemoryWorld(KubernetesWorld):
     """The API server in memory, with a node whose pods are processes of this machine."""
+
+    def settings(self) -> dict[str, str]:
+        return {"WORKSHOP_KUBERNETES_GATEWAY_IMAGE": "docker.io/workshop-test/gateway:1"}
 
     async def kill_server(self, classroom: Classroom, number: int) -> None:
         pods = self.of("CoreV1Api").list_namespaced_pod(classroom.option("namespace")).items

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from workshop.ports.runtime import Runtime
 SEAT_IMAGE = os.environ.get("WORKSHOP_TEST_CLUSTER_IMAGE", "docker.io/workshop-test/cluster-seat:1")
 """An image that the cluster's nodes have: the test base with a user `jovyan` (1000) and `hello` in README.md."""
 
+STUB = Path(__file__).parents[1] / "classday" / "stub_lab.py"
+"""What pods that are processes run as `jupyter-lab`."""
 MEMORY_IMAGE = "docker.io/workshop-test/seat:1"
 
 
@@ -50,7 +53,11 @@ def world(request: pytest.FixtureRequest, machine: Path) -> KubernetesWorld:
     """The cluster that the test's module asks for."""
     if request.module.CLUSTER == "real":
         return KubernetesWorld(machine, SEAT_IMAGE, os.environ["WORKSHOP_TEST_KUBECONFIG"])
-    request.getfixturevalue("node")
+    programs = machine / "programs"
+    programs.mkdir()
+    shutil.copy(STUB, programs / "jupyter-lab")
+    (programs / "jupyter-lab").chmod(0o755)
+    request.getfixturevalue("node").programs = str(programs)
     return MemoryWorld(machine, MEMORY_IMAGE, request.getfixturevalue("kubeconfig"))
 
 

@@ -130,6 +130,21 @@ class Settings:
         _choice("auto", "docker", "kubernetes", "process", "fake"),
         definition="runtime",
     )
+    kubernetes_context: str = _setting(
+        "", "Context of the kubeconfig; empty for the current one.", _text, definition="kubernetes.context"
+    )
+    kubernetes_namespace: str = _setting(
+        "", "Existing namespace for classes; empty for one of each class's own.", _text,
+        definition="kubernetes.namespace",
+    )  # fmt: skip
+    kubernetes_registry: str = _setting(
+        "", "Where images for a cluster are pushed: registry.example.org/team.", _text,
+        definition="kubernetes.registry",
+    )  # fmt: skip
+    kubernetes_gateway_image: str = _setting(
+        "", "Finished image of the gateway for a cluster; empty to build and push one.", _text,
+        definition="kubernetes.gateway_image",
+    )  # fmt: skip
     address: str = _setting(
         "", "Address of this machine that links name; empty to choose the local network's.", _text,
         definition="access.address",

@@ -162,6 +162,8 @@ class KubernetesPart(_Part):
     """An existing namespace; empty for one of the classroom's own."""
     registry: str = ""
     """Where images are pushed: `registry.example.org/team`."""
+    gateway_image: str = ""
+    """A finished image of the gateway that the nodes can pull; empty to build one and push it."""
     exposure: Literal["auto", "ingress", "loadbalancer", "nodeport", "port-forward"] = "auto"
     """How students reach the gateway in the cluster; `auto` takes what the cluster has."""
     host: str = ""

@@ -54,6 +54,16 @@ class RoomState:
     """The end that students were reminded of, and the minutes before it: `2026-03-01T17:00:00+00:00 15 5`."""
 
 
+@dataclass(frozen=True, slots=True)
+class RoomMemory:
+    """What a gateway has written down of its class where it runs, as other machines may read it."""
+
+    state: RoomState = RoomState()
+    claims: tuple[Claim, ...] = ()
+    notes: tuple[SeatNote, ...] = ()
+    history: tuple[tuple[datetime, str, str, int | None], ...] = ()
+
+
 class Store(Protocol):
     """The state database. Lose it, and every classroom is found again with the same links.
 
@@ -103,6 +113,10 @@ class Store(Protocol):
         ...
 
     def history(self, uid: str, *, limit: int = 1000) -> tuple[tuple[datetime, str, str, int | None], ...]: ...
+
+    def take_over(self, uid: str, memory: RoomMemory) -> None:
+        """What a gateway elsewhere has written down, in place of what was known of it here."""
+        ...
 
     def forget(self, uid: str) -> None:
         """Erase everything of a classroom but its history's counts: after a teardown."""

@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 RUNTIMES = ("docker", "kubernetes", "process", "fake")
 
 
+SEVERAL = ("kubernetes",)
+"""Those of which this machine may know several; settings `NAME_context` and `NAME_namespace` say which."""
+
+
 def load(name: str, *, state_dir: Path, settings: Mapping[str, str]) -> Runtime:
     """Import and make one runtime; nothing is contacted yet.
 
     Args:
         state_dir: where the runtimes that keep something on this machine keep it.
-        settings: this runtime's own settings (`docker_host` and `host_wall` for docker, `context` and `namespace`
-            for kubernetes); unknown ones are passed over.
+        settings: this runtime's own settings (`docker_host` and `host_wall` for docker, `kubernetes_context`
+            and `kubernetes_namespace` for kubernetes); unknown ones are passed over.
 
     Raises:
         SettingError: no runtime of that name.

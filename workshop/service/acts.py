@@ -13,6 +13,7 @@ from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
 from workshop.model.events import Noted
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.service import pushed, pushing, rooms
 from workshop.service.archive import archive_seat
 from workshop.service.doors import DoorClient
@@ -68,6 +69,7 @@ async def restart(wiring: Wiring, name: str, seats: Sequence[int], *, report: Re
         return "restarted"
 
     result = await each("restarted", seats, one, report)
+    await pushing.hand_out_owed(wiring, room)
     await refresh(wiring, room)
     return result
 
@@ -138,6 +140,7 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
     if client is not None:
         await client.act(verb, arguments)
         return
+    _only_here(room)
     uid, number = room.classroom.uid, int(arguments["seat"])
     match verb:
         case "free":
@@ -149,14 +152,32 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
             wiring.store.note(uid, number, help_since=None)
 
 
-async def _client(wiring: Wiring, room: rooms.FoundRoom) -> DoorClient:
+async def gateway_of(wiring: Wiring, room: rooms.FoundRoom) -> DoorClient:
+    """
+    Raises:
+        GatewayFailed: the classroom's gateway does not run.
+    """
     client = await wiring.doors.client(room.classroom)
     if client is None:
-        raise GatewayFailed(
-            f"The gateway of {room.classroom.name} does not run.",
-            hint="`workshop up` starts it again, with the same links.",
-        )
+        raise _no_gateway(room)
     return client
+
+
+def _no_gateway(room: rooms.FoundRoom) -> GatewayFailed:
+    return GatewayFailed(
+        f"The gateway of {room.classroom.name} does not run.",
+        hint="`workshop up` starts it again, with the same links.",
+    )
+
+
+def _only_here(room: rooms.FoundRoom) -> None:
+    """What is written here without a gateway is read by the next one only where that runs on this machine.
+
+    Raises:
+        GatewayFailed: it runs elsewhere.
+    """
+    if remote_of(room.runtime) is not None:
+        raise _no_gateway(room)
 
 
 async def refresh(wiring: Wiring, room: rooms.FoundRoom) -> None:
@@ -184,6 +205,7 @@ async def extend(wiring: Wiring, name: str, span: timedelta) -> datetime:
     if client is not None:
         answer = await client.act("extend", {"seconds": span.total_seconds()})
         return datetime.fromisoformat(str(answer["ends"]))
+    _only_here(room)
     ends = (room.classroom.ends or wiring.clock()) + span
     wiring.store.set_room_state(room.classroom.uid, ends=ends)
     return ends
@@ -196,7 +218,7 @@ async def break_(wiring: Wiring, name: str, span: timedelta | None) -> datetime 
     """
     room = await rooms.find(wiring, name)
     until = wiring.clock() + span if span is not None else None
-    await (await _client(wiring, room)).act("break", {"until": until.isoformat() if until else None})
+    await (await gateway_of(wiring, room)).act("break", {"until": until.isoformat() if until else None})
     return until
 
 
@@ -204,4 +226,4 @@ async def say(wiring: Wiring, name: str, text: str) -> None:
     if not text.strip():
         raise UsageError("There is nothing to say.")
     room = await rooms.find(wiring, name)
-    await (await _client(wiring, room)).act("say", {"text": text.strip()[:500]})
+    await (await gateway_of(wiring, room)).act("say", {"text": text.strip()[:500]})

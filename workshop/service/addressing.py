@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PORTS_TRIED = 3
 
 
-async def open_door(wiring: Wiring, classroom: Classroom, *, other_port: bool, report: Report) -> None:
-    """Have the gateway run.
+async def open_door(wiring: Wiring, classroom: Classroom, *, other_port: bool, report: Report) -> Classroom:
+    """Have the gateway run. The classroom with the door that links name: a cluster gives it out only now.
 
     Args:
         other_port: the port was chosen here and nobody has a link yet: the next one will do when another program has
@@ -33,16 +33,17 @@ async def open_door(wiring: Wiring, classroom: Classroom, *, other_port: bool, r
         PortTaken: another program listens there.
         GatewayFailed: it did not start.
     """
-    report(StepStarted("gateway", f"Opening {classroom.join_url()}"))
+    report(StepStarted("gateway", f"Opening {classroom.join_url()}" if classroom.door.host else "Opening the door"))
     for last in (*[False] * PORTS_TRIED, True):
         try:
-            await wiring.doors.ensure(classroom)
+            classroom = await wiring.doors.ensure(classroom, report=report)
             break
         except PortTaken:
             if not other_port or last:
                 raise
             classroom = await _next_port(wiring, classroom)
     report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
+    return classroom
 
 
 async def _next_port(wiring: Wiring, classroom: Classroom) -> Classroom:

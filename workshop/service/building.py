@@ -12,6 +12,7 @@ from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
 from workshop.model.snapshot import Removal
 from workshop.ports.build import BuildRequest, Report
+from workshop.ports.remote import remote_of
 from workshop.service import finding
 from workshop.service.reports import Workshop
 from workshop.service.supplying import have_data
@@ -25,6 +26,9 @@ async def build(wiring: Wiring, file: str, *, runtime: str, no_cache: bool, repo
     name = await choose_runtime(wiring, workshop, runtime)
     image = await build_workshop(wiring, workshop, name, newest=True, no_cache=no_cache, report=report)
     await have_data(wiring, workshop.definition.data, report=report)
+    remote = remote_of(wiring.runtime(name, workshop.definition))
+    if remote is not None:
+        await remote.deliver_gateway(workshop.definition, wiring.config.image(), report=report)
     finding.used_now(wiring, workshop, wiring.clock())
     return image
 
@@ -59,12 +63,25 @@ class Found:
 async def build_workshop(
     wiring: Wiring, workshop: Workshop, runtime: str, *, newest: bool = False, no_cache: bool = False, report: Report
 ) -> Image:
-    """Build or reuse the image of a workshop for this runtime: see `look` for which commit's.
+    """Build or reuse the image of a workshop (see `look` for which commit's), and bring it to where seats run.
 
     Raises:
         SourceError: the repository or commit cannot be had.
         BuildFailed: the image cannot be built.
+        RuntimeRefused: the seats run elsewhere, and the image cannot get there.
     """
+    remote = remote_of(wiring.runtime(runtime, workshop.definition))
+    if remote is None:
+        return await _built(wiring, workshop, runtime, newest=newest, no_cache=no_cache, report=report)
+    await remote.refuse_early(workshop.definition)
+    image = await _built(wiring, workshop, runtime, newest=newest, no_cache=no_cache, report=report)
+    files = await have_data(wiring, workshop.definition.data, report=report)
+    return await remote.deliver(image, workshop.definition, files, report=report)
+
+
+async def _built(
+    wiring: Wiring, workshop: Workshop, runtime: str, *, newest: bool, no_cache: bool, report: Report
+) -> Image:
     if workshop.definition.image.reference:
         return await _given(wiring, workshop, runtime)
     return await image_of(wiring, await look(wiring, workshop, runtime, newest=newest, report=report), runtime,
@@ -193,7 +210,8 @@ async def _given(wiring: Wiring, workshop: Workshop, runtime: str) -> Image:
             "The process runtime cannot start seats from a container image.",
             hint="Take `image.reference` out of the definition, or use `--runtime docker`.",
         )
-    if not await wiring.runtime(runtime).has_image(reference):
+    engine = wiring.runtime(runtime, workshop.definition)
+    if remote_of(engine) is None and not await engine.has_image(reference):
         raise BuildFailed(
             f"The image {reference} named in the definition is not there.",
             hint=f"Fetch it once, while there is a network: `docker pull {reference}`.",

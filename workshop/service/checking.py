@@ -5,15 +5,16 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 from workshop.core.fit import fit
-from workshop.errors import DefinitionError, SettingError, SourceError, WorkshopError
+from workshop.errors import DefinitionError, RuntimeRefused, SettingError, SourceError, UsageError, WorkshopError
 from workshop.model.classroom import Ui
-from workshop.model.image import Detected, Source
-from workshop.model.seat import Limits
-from workshop.model.snapshot import Problem
+from workshop.model.image import Detected, Image, Source
+from workshop.model.snapshot import EngineFacts, Fit, Problem
 from workshop.ports.build import Report
-from workshop.service import building, finding, peaks
+from workshop.ports.remote import remote_of
+from workshop.service import building, drafts, finding, peaks
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import CheckReport, Finding, Workshop
 from workshop.service.wiring import Wiring
@@ -33,7 +34,9 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
     if tunnel := tunnel_problem(workshop.definition.access.tunnel, name):
         problems.append(tunnel)
     try:
-        facts = await wiring.runtime(name).facts()
+        engine = wiring.runtime(name, workshop.definition)
+        facts = await engine.facts()
+        problems += await _remote_problems(wiring, workshop, name)
     except WorkshopError as error:
         problems.append(Problem("runtime", error.message, error.hint))
     try:
@@ -51,12 +54,34 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
     if facts is not None:
         definition = workshop.definition
         wanted = seats if seats is not None else definition.seats + definition.spare_seats
-        limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
-        fits = fit(facts, limits, wanted, peak_bytes=peaks.peak_of(wiring, image.digest) if image else None)
+        fits = await _fits(wiring, workshop, name, facts, wanted, image)
         if fits.verdict != "fits":
             level = "error" if fits.verdict == "does not fit" else "warning"
             problems.append(Problem("seats", fits.sentence, f"At most {fits.largest} fit.", level=level))
     return CheckReport(workshop, tuple(problems), source, detected, name, facts, fits, image)
+
+
+async def _remote_problems(wiring: Wiring, workshop: Workshop, runtime: str) -> tuple[Problem, ...]:
+    """What keeps this user from opening the class on other machines: missing rights, no way for images."""
+    remote = remote_of(wiring.runtime(runtime, workshop.definition))
+    if remote is None:
+        return ()
+    problems = await remote.obstacles(drafts.draft(wiring, workshop, runtime))
+    try:
+        await remote.refuse_early(workshop.definition)
+    except RuntimeRefused as error:
+        problems += (Problem("kubernetes.registry", error.message, error.hint),)
+    return problems
+
+
+async def _fits(
+    wiring: Wiring, workshop: Workshop, runtime: str, facts: EngineFacts, wanted: int, image: Image | None
+) -> Fit:
+    remote = remote_of(wiring.runtime(runtime, workshop.definition))
+    draft = drafts.draft(wiring, workshop, runtime)
+    if remote is not None:
+        return await remote.fit(draft, wanted)
+    return fit(facts, draft.limits, wanted, peak_bytes=peaks.peak_of(wiring, image.digest) if image else None)
 
 
 def _definition_problems(file: str, error: DefinitionError) -> tuple[Problem, ...]:
@@ -120,6 +145,21 @@ def _nearest(wanted: str, detected: Detected) -> str:
     return f"There are: {', '.join(detected.notebooks[:5])}." if detected.notebooks else "It has no notebooks."
 
 
+def roles(wiring: Wiring) -> tuple[dict[str, Any], ...]:
+    """The smallest role that classes need on the cluster that the settings name.
+
+    Raises:
+        UsageError: the runtime of the settings has none.
+    """
+    from workshop.model.definition import WorkshopDefinition
+
+    name = wiring.flag_runtime() or "kubernetes"
+    remote = remote_of(wiring.runtime(name))
+    if remote is None:
+        raise UsageError(f"Classes on {name} need no role.", hint="Roles are for `--runtime kubernetes`.")
+    return tuple(remote.roles(wiring.settled(WorkshopDefinition(title="any"))))
+
+
 async def doctor(wiring: Wiring) -> tuple[Finding, ...]:
     """What is there and what is missing on this machine."""
     version = ".".join(map(str, sys.version_info[:3]))
@@ -128,13 +168,13 @@ async def doctor(wiring: Wiring) -> tuple[Finding, ...]:
     found.append(
         Finding("git", git is not None, git or "not found", "Install git: repositories cannot be fetched without.")
     )
-    for name in ("docker", "process"):
+    for target in wiring.searched_targets():
         try:
-            facts = await wiring.runtime(name).facts()
+            facts = await wiring.runtime(target).facts()
         except WorkshopError as error:
-            found.append(Finding(name, False, error.message, error.hint))
+            found.append(Finding(str(target), False, error.message, error.hint))
             continue
         text = f"{facts.version}, {facts.cpus:g} cores, {facts.memory_bytes / 1024**3:.1f} GB"
-        found.append(Finding(name, True, text, " ".join(facts.notes)))
+        found.append(Finding(str(target), True, text, " ".join(facts.notes)))
     found.append(Finding("state", True, str(wiring.state_dir)))
     return tuple(found)

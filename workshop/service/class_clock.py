@@ -32,6 +32,13 @@ class ClassClock:
         """Whether the class is to be collected and removed now."""
         return self._ends_itself and phase_of(self._room.clock(), self._room.ends, self._grace) is Phase.OVER
 
+    def rest_of_grace(self) -> timedelta | None:
+        """How long the class stays after its end, once that has come; None before, and when it does not end itself."""
+        now, ends = self._room.clock(), self._room.ends
+        if not self._ends_itself or ends is None or phase_of(now, ends, self._grace) is not Phase.GRACE:
+            return None
+        return ends + self._grace - now
+
     async def run(self) -> None:
         while True:
             self.look()

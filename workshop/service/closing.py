@@ -71,7 +71,8 @@ async def down(
             stopped = await door
         if stopped:
             report(RemovedObject("gateway", name))
-            removal += Removal({"gateways": 1})
+            if "gateways" not in removal.removed:  # one beside the seats may have been counted among what was there
+                removal += Removal({"gateways": 1})
         if not removal.left:
             _forget(wiring, room.classroom.uid)
             wiring.lock_file(name).unlink(missing_ok=True)
@@ -203,11 +204,11 @@ async def cleanup(wiring: Wiring, *, everything: bool, report: Report) -> Remova
             total += (await down(wiring, summary.name, collect_to=None, discard=True, report=report)).removal
         except WorkshopError as error:
             total += Removal({}, (Survivor("classroom", summary.name, error.message),))
-    for name in wiring.searched_runtimes():
+    for target in wiring.searched_targets():
         try:
-            total += await wiring.runtime(name).remove_strays(
+            total += await wiring.runtime(target).remove_strays(
                 tuple(room.classroom.uid for room in await rooms.every(wiring))
             )
         except RuntimeUnreachable as error:
-            report(Noted(f"{name} was not searched: {error.message}", level="warning"))
+            report(Noted(f"{target} was not searched: {error.message}", level="warning"))
     return total

@@ -12,24 +12,28 @@ import logging
 import signal
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from workshop.config.themes import load_themes
 from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
-from workshop.model.classroom import Classroom
-from workshop.ports.store import Store
+from workshop.model.events import Warned
 from workshop.runtimes.kubernetes import KubernetesRuntime
 from workshop.runtimes.kubernetes.client import ClusterClient
 from workshop.runtimes.kubernetes.gateway_objects import CONTROL_SOCKET, PORT
 from workshop.runtimes.kubernetes.kube_store import KubeStore
+from workshop.service.class_clock import ClassClock
+from workshop.service.duties import Duties
+from workshop.service.ending import end_when_over, not_ended
 from workshop.service.room import Room
+from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
 
-LOOK_EVERY = 15.0
+TELL_EVERY = 15.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -37,20 +41,20 @@ def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="workshop cluster-gateway")
     parser.add_argument("name")
     parser.add_argument("--uid", required=True)
-    parser.add_argument("--grace", type=float, default=1800.0, help="seconds after the end of the class")
+    parser.add_argument("--host", default="0.0.0.0", help="address to listen on")
     parser.add_argument("--control-socket", type=Path, default=Path(CONTROL_SOCKET))
     options = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
-        asyncio.run(_serve(options.name, options.uid, timedelta(seconds=options.grace), options.control_socket))
+        asyncio.run(_serve(options.name, options.uid, options.host, options.control_socket))
     except WorkshopError as error:
         log.error("%s %s", error.message, error.hint)
         return error.exit_code
     return 0
 
 
-async def _serve(name: str, uid: str, grace: timedelta, control_socket: Path) -> None:
+async def _serve(name: str, uid: str, host: str, control_socket: Path) -> None:
     runtime = KubernetesRuntime()
     classroom = next((room for room in await runtime.classrooms() if room.uid == uid), None)
     if classroom is None:
@@ -58,54 +62,66 @@ async def _serve(name: str, uid: str, grace: timedelta, control_socket: Path) ->
     owner = await runtime.record_uid(classroom)
     namespace = runtime.place(classroom).namespace
     store = await asyncio.to_thread(KubeStore, ClusterClient, classroom, namespace, owner_uid=owner)
+    wiring = Wiring.from_parts({"kubernetes": runtime}, store)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, stop.set)
-    room = Room(classroom, runtime, store, clock=_now, stop=stop.set)
+    room = Room(classroom, runtime, store, clock=wiring.clock, stop=stop.set)
     # The cluster's door stands in front: what arrives here has passed it.
     settings = GatewaySettings.of(
-        classroom, bind_host="0.0.0.0", bind_port=PORT, allow_public=True, certificate=None, key=None
-    )
+        classroom, bind_host=host, bind_port=PORT, allow_public=True, certificate=None, key=None,
+        palette=load_themes(wiring.places).palette(wiring.setting("theme")),
+    )  # fmt: skip
     gateway = Gateway(room, store, room.report, control_socket=control_socket, settings=settings)
-    tasks: list[asyncio.Task[Any]] = [
-        asyncio.create_task(room.run()),
-        asyncio.create_task(_until_over(classroom, store, grace)),
-        asyncio.create_task(stop.wait()),
-    ]
+    duties = Duties(wiring, room, ending=partial(end_when_over, end=_remove_from_inside))
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(room.run()), asyncio.create_task(stop.wait())]
     try:
         await room.until_listed()
         await gateway.start()
         log.info("classroom %s is open at %s", name, classroom.join_url())
+        tasks += [asyncio.create_task(duties.run()), asyncio.create_task(_tell_of_the_end(room, duties.clock))]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and (error := task.exception()) is not None:
                 raise GatewayFailed(f"The gateway of {name} ended: {error}") from error
-        over = tasks[1].done()
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         room.write_notes()
         await gateway.stop()
+        await _close(store)
+    await wiring.aclose()
+
+
+async def _close(store: KubeStore) -> None:
+    """Write the last notes; in a class that is being removed there may be nowhere to write them to."""
+    try:
         await asyncio.to_thread(store.close)
-    if over:
-        log.info("the class is over and the grace has passed: the cluster removes it")
-        await runtime.end_from_inside(classroom)
-    await runtime.aclose()
+    except WorkshopError as error:
+        log.info("the last notes were not written: %s", error.message)
 
 
-async def _until_over(classroom: Classroom, store: Store, grace: timedelta) -> None:
-    """Until the end, as it was last set, and the grace have passed."""
+async def _remove_from_inside(_wiring: Wiring, room: Room) -> bool:
+    """Begin the removal of everything, this process too; the cluster carries it out."""
+    assert isinstance(room.runtime, KubernetesRuntime)
+    try:
+        await room.runtime.end_from_inside(room.classroom)
+    except WorkshopError as error:
+        return not_ended(room, error.message, error.details)
+    return True
+
+
+async def _tell_of_the_end(room: Room, clock: ClassClock) -> None:
+    """Warn the instructor while there is still time: nothing here can keep work that nobody has collected."""
     while True:
-        ends = store.room_state(classroom.uid).ends or classroom.ends
-        rest = LOOK_EVERY if ends is None else (ends + grace - _now()).total_seconds()
-        if rest <= 0:
-            return
-        await asyncio.sleep(min(rest, LOOK_EVERY))
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
+        rest = clock.rest_of_grace()
+        minutes = max(1, round(rest.total_seconds() / 60)) if rest is not None else 0
+        left = "1 minute" if minutes == 1 else f"{minutes} minutes"
+        text = f"The class is over. In {left} it is removed, with all work that was not collected." if rest else ""
+        if text != dict(room.facts.warnings).get("end", ""):
+            room.report(Warned("end", text))
+        await asyncio.sleep(TELL_EVERY)
 
 
 if __name__ == "__main__":

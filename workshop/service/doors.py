@@ -22,6 +22,7 @@ from typing import Any, Protocol
 from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable, WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
+from workshop.ports.build import Report, ignore_events
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
@@ -59,8 +60,8 @@ class DoorClient(Protocol):
 class Doors(Protocol):
     """What verbs ask about gateways."""
 
-    async def ensure(self, classroom: Classroom) -> None:
-        """Have the classroom's gateway run; one that runs is left alone.
+    async def ensure(self, classroom: Classroom, *, report: Report = ignore_events) -> Classroom:
+        """Have the classroom's gateway run; one that runs is left alone. The classroom with the door that links name.
 
         Raises:
             PortTaken: its address is in use by another program.
@@ -90,9 +91,9 @@ class DetachedDoors:
     def files(self, uid: str) -> DoorFiles:
         return door_files(self._sockets, self._logs, uid)
 
-    async def ensure(self, classroom: Classroom) -> None:
+    async def ensure(self, classroom: Classroom, *, report: Report = ignore_events) -> Classroom:
         if await self.client(classroom) is not None:
-            return
+            return classroom
         for folder in (self._sockets, self._logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         reader, writer = os.pipe()
@@ -102,10 +103,10 @@ class DetachedDoors:
             os.close(writer)
         answer = await _read_answer(reader)
         if answer.get("ready"):
-            return
+            return classroom
         if answer.get("running"):
             await self._wait_for_other(classroom)
-            return
+            return classroom
         kind = _BY_CODE.get(str(answer.get("error", "")), GatewayFailed)
         raise kind(
             str(answer.get("message") or f"The gateway of {classroom.name} ended before it was ready."),
@@ -160,7 +161,19 @@ class DetachedDoors:
         if client is not None:
             with contextlib.suppress(GatewayFailed):  # it may end before it answers; the lock tells
                 await client.act("stop", {})
-        if not await _unlocked(files.lock, STOP_TIMEOUT):
+        return await self._end_process(classroom, patience=STOP_TIMEOUT)
+
+    async def end_forward(self, classroom: Classroom) -> bool:
+        """End a process that only leads to a gateway elsewhere. False when there was none."""
+        files = self.files(classroom.uid)
+        if not is_locked(files.lock):
+            _unlink(files)
+            return False
+        return await self._end_process(classroom, patience=0)
+
+    async def _end_process(self, classroom: Classroom, *, patience: float) -> bool:
+        files = self.files(classroom.uid)
+        if not await _unlocked(files.lock, patience):
             for sign in (signal.SIGTERM, signal.SIGKILL):
                 pid = locked_by(files.lock)
                 if pid is None:

@@ -25,12 +25,20 @@ AGAIN_AFTER = 10.0
 """Seconds after which a duty that failed is taken up again: a class never ends because a copy could not be written."""
 
 
-class Duties:
-    """Clock, snapshots, progress, deliveries, samples, the tunnel, the seats' walls and a look at the machine."""
+Ending = Callable[[Wiring, Room, ClassClock], Awaitable[None]]
 
-    def __init__(self, wiring: Wiring, room: Room) -> None:
+
+class Duties:
+    """Clock, snapshots, progress, deliveries, samples, the tunnel, the seats' walls and a look at the machine.
+
+    Args:
+        ending: waits for the end of the class and ends it.
+    """
+
+    def __init__(self, wiring: Wiring, room: Room, *, ending: Ending = end_when_over) -> None:
         self._wiring = wiring
         self._room = room
+        self._ending = ending
         self.clock = ClassClock(room, at_end=wiring.setting("at_end") or "collect")
         self._duties: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("clock", self.clock.run),
@@ -48,7 +56,7 @@ class Duties:
         """Returns when the class is over and everything of it is gone."""
         tasks = [asyncio.create_task(_kept_up(name, duty)) for name, duty in self._duties]
         try:
-            await end_when_over(self._wiring, self._room, self.clock)
+            await self._ending(self._wiring, self._room, self.clock)
         finally:
             for task in tasks:
                 task.cancel()

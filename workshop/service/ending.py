@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from workshop.errors import UnknownClassroom, WorkshopError
 from workshop.model.events import Warned
@@ -21,19 +21,30 @@ PAUSES = (60.0, 300.0, 900.0, 1800.0)
 Sleep = Callable[[float], Awaitable[None]]
 
 
-async def end_when_over(wiring: Wiring, room: Room, clock: ClassClock, *, sleep: Sleep = asyncio.sleep) -> None:
+async def end_when_over(
+    wiring: Wiring,
+    room: Room,
+    clock: ClassClock,
+    *,
+    end: Callable[[Wiring, Room], Awaitable[bool]] | None = None,
+    sleep: Sleep = asyncio.sleep,
+) -> None:
     """Wait until the grace has passed, close the door, collect, remove. Returns when the class is gone.
 
     A failure loses nothing: the seats stay, the instructor is told why, and it is tried again. A class that is
     extended meanwhile opens its door again.
+
+    Args:
+        end: what ends the class, true when it is gone; collecting to this machine and removing by default.
     """
+    end = end or collect_and_remove
     tries = 0
     while True:
         await clock.until_over()
         room.set_over(True)
         log.info("the class %s is over", room.classroom.name)
         room.write_notes()
-        if await _end(wiring, room):
+        if await end(wiring, room):
             return
         await sleep(PAUSES[min(tries, len(PAUSES) - 1)])
         tries += 1
@@ -42,11 +53,11 @@ async def end_when_over(wiring: Wiring, room: Room, clock: ClassClock, *, sleep:
             room.report(Warned("end", ""))
 
 
-async def _end(wiring: Wiring, room: Room) -> bool:
+async def collect_and_remove(wiring: Wiring, room: Room) -> bool:
     """Whether the class is gone."""
     from workshop.service import closing, collecting  # at the end of the class: what opens one does not wait for it
 
-    name, uid = room.classroom.name, room.classroom.uid
+    name = room.classroom.name
     try:
         found = await rooms.find(wiring, name)
         folder = collecting.default_folder(wiring, found.classroom)
@@ -63,7 +74,13 @@ async def _end(wiring: Wiring, room: Room) -> bool:
             return True
         reason = f"{len(report.removal.left)} objects could not be removed."
         details = tuple(f"{left.kind} {left.name}: {left.reason}" for left in report.removal.left)
+    return not_ended(room, reason, details)
+
+
+def not_ended(room: Room, reason: str, details: Sequence[str] = ()) -> bool:
+    """Say why the class is still there; False, for `end_when_over`."""
+    name, uid = room.classroom.name, room.classroom.uid
     log.error("the class %s was not ended: %s %s", name, reason, "; ".join(details))
-    wiring.store.record(uid, "end-failed", reason)
+    room.store.record(uid, "end-failed", reason)
     room.report(Warned("end", f"The class is over and was not removed: {reason} It is tried again."))
     return False

@@ -6,6 +6,7 @@ Definitions are imported when one is read: the terminal UI's first screen waits 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +28,11 @@ async def load(wiring: Wiring, file: str) -> Workshop:
         UsageError: there is nothing of that name.
         SourceError: a link that names nothing that can be fetched.
     """
+    workshop = _named(file)
+    return replace(workshop, definition=wiring.settled(workshop.definition))
+
+
+def _named(file: str) -> Workshop:
     path = Path(file).expanduser()
     if path.is_dir():
         for name in FILE_NAMES:

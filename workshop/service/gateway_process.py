@@ -16,6 +16,7 @@ from workshop.config.themes import load_palette
 from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
+from workshop.ports.remote import RemoteSide, remote_of
 from workshop.service import rooms
 from workshop.service.addressing import DoorMover
 from workshop.service.doors import door_files, holding
@@ -90,6 +91,32 @@ async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(sign, ends.stop.set)
+    remote = remote_of(found.runtime)
+    if remote is not None:
+        await _forward(wiring, found, remote, ends, answer_fd)
+    else:
+        await _hold(wiring, found, ends, answer_fd)
+    await wiring.aclose()
+
+
+async def _forward(wiring: Wiring, found: rooms.FoundRoom, remote: RemoteSide, ends: _Ends, answer_fd: int) -> None:
+    """Lead this machine's door to a gateway elsewhere that has none, until told to end or the class is gone."""
+    classroom = found.classroom
+    files = door_files(wiring.places.sockets, wiring.places.state / "logs", classroom.uid)
+    lines = [await remote.reach(classroom, files.socket)]
+    gone = asyncio.create_task(_until_removed(wiring, classroom.name, ends))
+    try:
+        lines.append(await remote.forward(classroom, classroom.door.host, classroom.door.port))
+        _answer(answer_fd, {"ready": True})
+        log.info("%s leads to the gateway of %s", classroom.join_url(), classroom.name)
+        await ends.stop.wait()
+    finally:
+        gone.cancel()
+        await asyncio.gather(gone, *(line.aclose() for line in lines), return_exceptions=True)
+
+
+async def _hold(wiring: Wiring, found: rooms.FoundRoom, ends: _Ends, answer_fd: int) -> None:
+    name = found.classroom.name
     room = Room(found.classroom, found.runtime, wiring.store, clock=wiring.clock, stop=ends.stop.set)
     files = door_files(wiring.places.sockets, wiring.places.state / "logs", found.classroom.uid)
     palette = load_palette(wiring.places, wiring.setting("theme"))
@@ -119,7 +146,6 @@ async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
         room.write_notes()
         await gateway.stop()
-    await wiring.aclose()
 
 
 async def _until_removed(wiring: Wiring, name: str, ends: _Ends) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workshop.errors import GatewayFailed
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
+from workshop.ports.build import Report, ignore_events
 from workshop.service.addressing import DoorMover
 from workshop.service.duties import Duties
 from workshop.service.room import Room
@@ -55,9 +56,9 @@ class NearDoors:
     def attach(self, wiring: Wiring) -> None:
         self._wiring = wiring
 
-    async def ensure(self, classroom: Classroom) -> None:
+    async def ensure(self, classroom: Classroom, *, report: Report = ignore_events) -> Classroom:
         if classroom.uid in self._rooms:
-            return
+            return classroom
         assert self._wiring is not None, "attach() was not called"
         room = Room(
             classroom,
@@ -69,6 +70,7 @@ class NearDoors:
         room.verbs["door"] = DoorMover(room).asked
         task = asyncio.create_task(_run(room, Duties(self._wiring, room)))
         self._rooms[classroom.uid] = (NearClient(room, lambda: classroom.uid in self._rooms), task)
+        return classroom
 
     async def client(self, classroom: Classroom) -> NearClient | None:
         found = self._rooms.get(classroom.uid)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from time import monotonic
 
 from workshop.core.fit import fit
@@ -11,18 +12,32 @@ from workshop.core.launch import seat_command
 from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
 from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
-from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui, new_key, new_uid
+from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
-from workshop.model.seat import Limits, SeatRecord, SeatState
+from workshop.model.seat import SeatRecord, SeatState
 from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import addressing, building, checking, finding, peaks, pushed, rooms, watching
+from workshop.service import (
+    addressing,
+    building,
+    checking,
+    drafts,
+    finding,
+    peaks,
+    pushed,
+    pushing,
+    rooms,
+    watching,
+)
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
-from workshop.service.supplying import bring_data, data_options, have_data
+from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
+
+DOOR_COMES_LATER = "an address that is given out when the class is open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +66,7 @@ class _Wanted:
 async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
     asked = await _asked(wiring, request)
     wanted = await _wanted(wiring, request, asked)
-    runtime = wiring.runtime(asked.runtime_name)
+    runtime = wiring.runtime(asked.runtime_name, asked.workshop.definition)
     facts = await runtime.facts()
     newer = ""
     if wanted.found is not None:
@@ -64,13 +79,15 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         newer = found.request.source.newer if found.request else ""
         classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=commit)
     seats = plan_seats(wanted.total, records)
-    fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
+    fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=len(records))
     sentences = _sentences(classroom, seats, fits, image, exists=wanted.found is not None)
     plain = plain_http_problem(asked.workshop.definition, classroom.door)
     if plain is not None:
         sentences += (f"{plain.message} {plain.hint}",)
     if newer:
         sentences += (building.newer_sentence(newer, classroom.commit),)
+    remote = remote_of(runtime)
+    commands = {number: seat_command(classroom, number) for number in range(1, wanted.total + 1)}
     return UpPlan(
         classroom=classroom,
         create=seats.create,
@@ -81,6 +98,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         image=image,
         warning=plain.message if plain is not None else "",
         newer=newer,
+        objects=tuple(await remote.described(classroom, commands, wiring.config.image())) if remote else (),
     )
 
 
@@ -90,7 +108,7 @@ def _sentences(
     lines = [f"{len(seats.create)} seats to make, {len(seats.keep) + len(seats.start)} there already."]
     if not exists:
         lines.append("The image is there." if image else "The image has to be built first.")
-    lines.append(f"Students come in at {classroom.join_url()}")
+    lines.append(f"Students come in at {classroom.join_url() if classroom.door.host else DOOR_COMES_LATER}")
     lines.append(fits.sentence)
     return tuple(lines)
 
@@ -98,7 +116,7 @@ def _sentences(
 async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
     began = monotonic()
     asked = await _asked(wiring, request)
-    runtime = wiring.runtime(asked.runtime_name)
+    runtime = wiring.runtime(asked.runtime_name, asked.workshop.definition)
     facts = await runtime.facts()
     for note in facts.notes:
         report(Noted(note, level="warning"))
@@ -111,11 +129,13 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
                 hint = f"`workshop address {classroom.name} {address}` moves it."
                 report(Noted(f"It stays at {classroom.door.host}. {hint}", level="warning"))
         else:
+            await _refuse_obstacles(wiring, asked)
             image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
             # Before anything of the class is made: a file that cannot be had leaves nothing behind.
             await have_data(wiring, asked.workshop.definition.data, report=report)
             classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
-        fits = _fit(wiring, facts, classroom, wanted.total, wanted.others)
+        there = len(await runtime.seats(classroom)) if wanted.found else 0
+        fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=there)
         if fits.verdict == "does not fit" and not request.force:
             raise DoesNotFit(
                 fits.sentence, hint=f"Ask for {fits.largest} with `--seats`, lower `limits.memory`, or use `--force`."
@@ -154,7 +174,7 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
         else:
             wanted = max(there, wanted) + count
         others = tuple(other.classroom for other in await rooms.every(wiring))
-        fits = _fit(wiring, facts, room.classroom, wanted, others)
+        fits = await fit_of(wiring, room.runtime, facts, room.classroom, wanted, others, there=len(records))
         if fits.verdict == "does not fit":
             raise DoesNotFit(fits.sentence, hint="Add fewer seats, or end another classroom.")
         wiring.store.set_room_state(room.classroom.uid, wanted=wanted, adding=count)
@@ -186,18 +206,19 @@ async def _fill(
     """
     try:
         async with asyncio.TaskGroup() as group:
-            group.create_task(addressing.open_door(wiring, classroom, other_port=other_port, report=report))
+            door = group.create_task(addressing.open_door(wiring, classroom, other_port=other_port, report=report))
             seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, total, report=report))
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures
-    outcomes = seating.result()
+    outcomes, classroom = seating.result(), door.result()
     client = await wiring.doors.client(classroom)
     if client is not None:
         # seats that answered here need not wait for the gateway's own look at them
         answered = [outcome.number for outcome in outcomes if outcome.error is None]
-        await client.act("refresh", {"answered": answered})
-        if tunnel is not None and (tunnel or adopted) and classroom.runtime != "kubernetes":
+        await client.act("refresh", {"answered": answered, "wanted": total})
+        if tunnel is not None and (tunnel or adopted) and remote_of(runtime) is None:
             await addressing.open_tunnel(client, tunnel, report=report)
+    await pushing.hand_out_owed(wiring, rooms.FoundRoom(classroom, runtime))
     failed = tuple(_result(outcome) for outcome in outcomes if outcome.error is not None)
     ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None and outcome.ready_after]
     report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))
@@ -217,6 +238,9 @@ async def _seat_all(
     records = {record.number: record for record in await runtime.seats(classroom)}
     seats = plan_seats(total, records.values())
     pushed.owe(wiring, classroom.uid, seats.create)
+    remote = remote_of(runtime)
+    if remote is not None and seats.create:
+        await remote.fetch(classroom, report=report)
     if seats.create or seats.start:
         await bring_data(wiring, runtime, classroom, report=report)
     report(StepStarted("seats", f"{len(seats.create) + len(seats.start)} of {total} seats to start", total=total))
@@ -262,14 +286,23 @@ async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
     if request.seats is not None and not 1 <= request.seats <= 2000:
         raise UsageError(f"{request.seats} seats cannot be opened.", hint="Ask for 1 to 2000.")
     runtime_name = await building.choose_runtime(wiring, workshop, request.runtime)
-    if runtime_name == "kubernetes":
-        raise RuntimeRefused(
-            "Classes cannot be opened on Kubernetes yet: this version does not place the gateway in the cluster.",
-            hint="Use `--runtime docker`, or `--runtime process` to try things out.",
-        )
     if problem := checking.tunnel_problem(workshop.definition.access.tunnel, runtime_name):
         raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
     return _Asked(workshop, runtime_name, name)
+
+
+async def _refuse_obstacles(wiring: Wiring, asked: _Asked) -> None:
+    """Ask before anything is built whether the class may be opened where it is to run.
+
+    Raises:
+        RuntimeRefused: it may not; the message says what is missing.
+    """
+    remote = remote_of(wiring.runtime(asked.runtime_name, asked.workshop.definition))
+    if remote is None:
+        return
+    draft = drafts.draft(wiring, asked.workshop, asked.runtime_name, name=asked.name)
+    for problem in await remote.obstacles(draft):
+        raise RuntimeRefused(problem.message, hint=problem.hint)
 
 
 async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:
@@ -298,39 +331,41 @@ async def _new_classroom(
     wiring: Wiring, request: UpRequest, asked: _Asked, wanted: _Wanted, image: Image | None, *, commit: str
 ) -> Classroom:
     definition = asked.workshop.definition
-    now = wiring.clock()
+    drafted = drafts.draft(
+        wiring, asked.workshop, asked.runtime_name, name=asked.name, seats=wanted.total, allow_public=request.force
+    )
+    if definition.ui is Ui.WEB and image is not None and image.kind == "dockerfile":
+        drafted = drafted.with_options(**{OWN_SERVER_OPTION: "own"})
+    classroom = replace(drafted, image=image.digest if image else "", commit=commit, spares=wanted.spares)
+    remote = remote_of(wiring.runtime(asked.runtime_name, definition))
+    if remote is not None and not await remote.needs_forward(classroom):
+        return classroom
     taken = [other.door for other in wanted.others]
     door = await wiring.choose_door(
         definition, address=request.address, port=request.port, taken=taken, force=request.force
     )
-    limits = Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids)
-    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet, **data_options(definition)}
-    if definition.ui is Ui.WEB and image is not None and image.kind == "dockerfile":
-        options[OWN_SERVER_OPTION] = "own"
-    return Classroom(
-        name=asked.name,
-        uid=new_uid(),
-        key=new_key(),
-        workshop=definition.title,
-        runtime=asked.runtime_name,
-        image=image.digest if image else "",
-        commit=commit,
-        seats=wanted.total,
-        door=door,
-        created=now,
-        ends=definition.times.end or now + definition.times.length,
-        ui=definition.ui,
-        open_path=definition.open,
-        limits=limits,
-        spares=wanted.spares,
-        pin=definition.access.pin,
-        repository=asked.workshop.shown,
-        definition=building.definition_json(asked.workshop, allow_public=request.force),
-        options=tuple(sorted((name, value) for name, value in options.items() if value)),
-    )
+    return replace(classroom, door=door)
 
 
-def _fit(wiring: Wiring, facts: EngineFacts, classroom: Classroom, seats: int, others: tuple[Classroom, ...]) -> Fit:
+async def fit_of(
+    wiring: Wiring,
+    runtime: Runtime,
+    facts: EngineFacts,
+    classroom: Classroom,
+    seats: int,
+    others: Sequence[Classroom] = (),
+    *,
+    there: int = 0,
+) -> Fit:
+    """Whether that many seats fit, by the machine's memory or by what a cluster says of itself.
+
+    Args:
+        others: classrooms whose seats may take room on the same machine.
+        there: how many of the seats exist.
+    """
+    remote = remote_of(runtime)
+    if remote is not None:
+        return await remote.fit(classroom, seats, there=there)
     taken = sum(
         other.limits.memory_bytes * other.seats
         for other in others

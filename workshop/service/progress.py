@@ -72,6 +72,11 @@ class ProgressReader:
         self._every = every
         self._seen: dict[int, _Seen] = {}
         self._baseline: Baseline | None = None
+        room.verbs["notebooks"] = self._tell
+
+    async def _tell(self, _arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What `_write` keeps, for a machine on which it is not kept."""
+        return {"notebooks": self._notebooks()}
 
     async def run(self) -> None:
         while True:
@@ -164,13 +169,17 @@ class ProgressReader:
             self._write()
 
     def _write(self) -> None:
-        """Keep what the class's report says: of the repository's own notebooks, for other names may be people's."""
+        """Keep what the class's report says."""
+        write_json(room_folder(self._wiring, self._room.classroom.uid) / FILE, self._notebooks())
+
+    def _notebooks(self) -> list[dict[str, Any]]:
+        """How far the class is with the repository's own notebooks: other names may be people's."""
         entries: dict[str, list[Progress]] = {}
         for seat in self._room.facts.seats.values():
             for entry in seat.progress:
                 if self._baseline is not None and entry.notebook in self._baseline.files:
                     entries.setdefault(entry.notebook, []).append(entry)
-        document = [
+        return [
             {
                 "notebook": path,
                 "seats": len(found),
@@ -179,7 +188,6 @@ class ProgressReader:
             }
             for path, found in sorted(entries.items())
         ]
-        write_json(room_folder(self._wiring, self._room.classroom.uid) / FILE, document)
 
     def _progress(self, path: str, counted: Mapping[str, Any], before: Progress | None) -> Progress:
         base = self._baseline or Baseline()

@@ -14,6 +14,7 @@ from workshop.errors import RuntimeUnreachable, SeatFailed, UsageError, Workshop
 from workshop.model.events import Noted
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.service import inside, pushed, rooms, seat_files
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.push_source import Named, named_files
@@ -200,3 +201,21 @@ async def catch_up(wiring: Wiring, room: rooms.FoundRoom, record: SeatRecord) ->
         results.append(await put(wiring, room, record, base, push_))
         push_.arrived(record.number)
     return tuple(results)
+
+
+async def hand_out_owed(wiring: Wiring, room: rooms.FoundRoom) -> None:
+    """Give seats that are back what they missed, where the gateway cannot: pushes are kept on this machine.
+
+    What cannot be given now goes on waiting.
+    """
+    if remote_of(room.runtime) is None:
+        return  # the gateway of this machine looks for such seats all the time
+    waiting = {number for push_ in pushed.pushes(wiring, room.classroom.uid) for number in push_.waiting()}
+    if not waiting:
+        return
+    for record in await room.runtime.seats(room.classroom):
+        if record.number in waiting and record.state in seat_files.RUNNING:
+            try:
+                await catch_up(wiring, room, record)
+            except SeatFailed as error:
+                log.warning("seat %s did not get its files: %s", record.number, error.message)

@@ -21,18 +21,18 @@ from workshop.images.rehearsal import (
     read_outcome,
     rehearsal_command,
 )
-from workshop.model.classroom import Classroom, Door, new_key, new_uid
+from workshop.model.classroom import Classroom, Door
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
 from workshop.model.names import slug
-from workshop.model.seat import Limits, SeatState, seat_name
+from workshop.model.seat import SeatState, seat_name
 from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
-from workshop.service import building, finding, peaks
+from workshop.service import building, drafts, finding, peaks
 from workshop.service.doors import is_locked
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
-from workshop.service.supplying import bring_data, data_options, have_data
+from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def rehearse(
             "There are no notebooks to rehearse.", hint="`rehearse.notebooks` and `rehearse.skip` choose among them."
         )
     await have_data(wiring, workshop.definition.data, report=report)
-    engine = wiring.runtime(name)
+    engine = wiring.runtime(name, workshop.definition)
     facts = await engine.facts()
     classroom = _classroom(wiring, workshop, image, name, seats)
     async with wiring.alone(classroom.name):
@@ -123,25 +123,16 @@ async def _remove(engine: Runtime, classroom: Classroom, report: Report) -> None
 
 
 def _classroom(wiring: Wiring, workshop: Workshop, image: Image, runtime: str, seats: int) -> Classroom:
-    definition, now = workshop.definition, wiring.clock()
-    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet, **data_options(definition)}
-    return Classroom(
-        name=f"{PREFIX}{slug(workshop.slug)[:22].strip('-')}-{secrets.token_hex(3)}",
-        uid=new_uid(),
-        key=new_key(),
-        workshop=definition.title,
-        runtime=runtime,
+    name = f"{PREFIX}{slug(workshop.slug)[:22].strip('-')}-{secrets.token_hex(3)}"
+    drafted = drafts.draft(wiring, workshop, runtime, name=name, seats=seats)
+    return replace(
+        drafted,
         image=image.digest,
         commit=image.commit,
-        seats=seats,
         door=Door("127.0.0.1", 0),
-        created=now,
-        ends=now + LONGEST,
-        ui=definition.ui,
-        limits=Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids),
-        repository=workshop.repository,
-        definition=building.definition_json(workshop),
-        options=tuple(sorted((key, value) for key, value in options.items() if value)),
+        ends=drafted.created + LONGEST,
+        open_path="",
+        pin="",
     )
 
 

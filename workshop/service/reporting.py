@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 from workshop.core.class_report import ClassFacts, Moment, NotebookProgress, count_incidents, html, markdown, overview
+from workshop.model.definition import WorkshopDefinition
+from workshop.ports.remote import remote_of
 from workshop.service import collecting, costing, progress, rooms, watching
 from workshop.service.reports import ClassHistory, WrittenReport
 from workshop.service.room_folder import existing
@@ -40,7 +42,7 @@ async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:
             Moment(sample.at, sample.joined, sample.active, sample.memory_bytes) for sample in history.samples
         ),
         seat_peaks=_peaks(history, used),
-        progress=_progress(wiring, classroom.uid),
+        progress=await _progress(wiring, room),
         incidents=count_incidents(kinds),
         cost=await costing.cost_of_room(wiring, room),
         collected=("the work of 1 seat" if collected == 1 else f"the work of {collected} seats") if collected else "",
@@ -56,12 +58,22 @@ def _peaks(history: ClassHistory, used: set[int]) -> tuple[int, ...]:
     return tuple(sorted(highest.values()))
 
 
-def _progress(wiring: Wiring, uid: str) -> tuple[NotebookProgress, ...]:
-    folder = existing(wiring, uid)
+async def _progress(wiring: Wiring, room: rooms.FoundRoom) -> tuple[NotebookProgress, ...]:
+    if remote_of(room.runtime) is not None:
+        client = await wiring.doors.client(room.classroom)
+        answer = await client.act("notebooks", {}) if client is not None and _is_read(room) else {"notebooks": []}
+        return tuple(NotebookProgress(**entry) for entry in answer["notebooks"])
+    folder = existing(wiring, room.classroom.uid)
     file = folder / progress.FILE if folder else None
     if file is None or not file.is_file():
         return ()
     return tuple(NotebookProgress(**entry) for entry in json.loads(file.read_text("utf-8")))
+
+
+def _is_read(room: rooms.FoundRoom) -> bool:
+    """Whether the gateway looks into seats at all."""
+    text = room.classroom.definition
+    return not text or WorkshopDefinition.model_validate_json(text).access.privacy != "strict"
 
 
 def write(wiring: Wiring, facts: ClassFacts) -> WrittenReport:

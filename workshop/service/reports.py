@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workshop.core.push_plan import FileStep, Step, tell
 from workshop.model.amounts import format_size
@@ -95,6 +96,8 @@ class UpPlan:
     """What participants will miss at this address."""
     newer: str = ""
     """A commit that the repository has moved to since the image was built; it is not taken."""
+    objects: tuple[Mapping[str, Any], ...] = ()
+    """What would be made on other machines, as documents; empty where seats run on this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,7 +313,8 @@ class SeatSnapshot:
     at: datetime
     files: int
     size_bytes: int
-    file: Path
+    file: Path | None
+    """None for one that is kept where the class's gateway runs, not on this machine."""
 
 
 @dataclass(frozen=True, slots=True)

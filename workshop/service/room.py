@@ -173,6 +173,8 @@ class Room:
         uid = self.classroom.uid
         match verb:
             case "refresh":
+                if "wanted" in arguments:
+                    self._store.set_room_state(uid, wanted=int(arguments["wanted"]), closing=False)
                 self._remember()
                 records = await self._runtime.seats(self.classroom)
                 self.report(events.SeatsListed(records))

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 
-from workshop.errors import RuntimeUnreachable, UnknownClassroom, WorkshopError
+from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom, WorkshopError
 from workshop.model.classroom import Classroom, Door
 from workshop.model.seat import SeatState
-from workshop.model.snapshot import ClassroomSummary
+from workshop.model.snapshot import ClassroomSummary, Snapshot
+from workshop.model.target import Target
+from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
 from workshop.service.wiring import Wiring
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +28,36 @@ class FoundRoom:
 
 async def every(wiring: Wiring) -> tuple[FoundRoom, ...]:
     """Every classroom on every runtime that answers; the others are kept as sentences for `unreachable`."""
-    names = wiring.searched_runtimes()
-    results = await asyncio.gather(*(_of_runtime(wiring, name) for name in names), return_exceptions=True)
-    found: list[FoundRoom] = []
+    targets = wiring.searched_targets()
+    results = await asyncio.gather(*(_of_target(wiring, target) for target in targets), return_exceptions=True)
+    found: dict[str, FoundRoom] = {}
     wiring.unreachable.clear()
-    for name, result in zip(names, results, strict=True):
+    for target, result in zip(targets, results, strict=True):
         if isinstance(result, RuntimeUnreachable):
-            wiring.unreachable[name] = result
+            wiring.unreachable[target] = result
         elif isinstance(result, WorkshopError):
-            wiring.unreachable[name] = RuntimeUnreachable(result.message, hint=result.hint)
+            wiring.unreachable[target] = RuntimeUnreachable(result.message, hint=result.hint)
         elif isinstance(result, BaseException):
             raise result
         else:
-            found.extend(result)
-    return tuple(sorted(found, key=lambda room: (room.classroom.created, room.classroom.name)))
+            # the current context of a cluster and the same one by its name find the same classrooms
+            found |= {room.classroom.uid: room for room in result}
+    return tuple(sorted(found.values(), key=lambda room: (room.classroom.created, room.classroom.name)))
 
 
-async def _of_runtime(wiring: Wiring, name: str) -> list[FoundRoom]:
-    runtime = wiring.runtime(name)
-    return [FoundRoom(current(wiring, classroom), runtime) for classroom in await runtime.classrooms()]
+async def _of_target(wiring: Wiring, target: Target) -> list[FoundRoom]:
+    runtime = wiring.runtime(target)
+    remote = remote_of(runtime)
+    if remote is None:
+        return [FoundRoom(current(wiring, classroom), runtime) for classroom in await runtime.classrooms()]
+    classrooms, memories = await asyncio.gather(runtime.classrooms(), remote.memories())
+    known = {classroom.uid for classroom in wiring.store.remembered()}
+    for classroom in classrooms:
+        if classroom.uid in memories:
+            wiring.store.take_over(classroom.uid, memories[classroom.uid])
+        if classroom.uid not in known:
+            wiring.store.remember(classroom)  # from here on it is looked for without being asked
+    return [FoundRoom(current(wiring, classroom), runtime) for classroom in classrooms]
 
 
 def current(wiring: Wiring, classroom: Classroom) -> Classroom:
@@ -59,7 +75,7 @@ def current(wiring: Wiring, classroom: Classroom) -> Classroom:
 
 
 def unreachable(wiring: Wiring) -> tuple[str, ...]:
-    return tuple(f"{name}: {error.message}" for name, error in sorted(wiring.unreachable.items()))
+    return tuple(f"{target}: {error.message}" for target, error in sorted(wiring.unreachable.items()))
 
 
 async def find(wiring: Wiring, name: str) -> FoundRoom:
@@ -74,7 +90,7 @@ async def find(wiring: Wiring, name: str) -> FoundRoom:
         if room.classroom.name == name:
             return room
     asked = wiring.flag_runtime()
-    silent = wiring.unreachable.get(asked) if asked else None
+    silent = next((error for target, error in wiring.unreachable.items() if target.runtime == asked), None)
     if silent is not None:
         raise silent
     names = ", ".join(room.classroom.name for room in rooms)
@@ -91,9 +107,8 @@ async def summaries(wiring: Wiring) -> tuple[ClassroomSummary, ...]:
 
 async def _summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
     classroom = room.classroom
-    client = await wiring.doors.client(classroom)
-    if client is not None:
-        picture = await client.snapshot()
+    picture = await _picture(wiring, classroom)
+    if picture is not None:
         seats, ready = len(picture.seats), picture.ready
     else:
         records = await room.runtime.seats(classroom)
@@ -108,9 +123,21 @@ async def _summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
         ends=classroom.ends,
         created=classroom.created,
         uid=classroom.uid,
-        gateway=client is not None,
-        detail=_detail(wiring, classroom, gateway=client is not None),
+        gateway=picture is not None,
+        detail=_detail(wiring, classroom, gateway=picture is not None),
     )
+
+
+async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:
+    """What the classroom's gateway says; None when none answers."""
+    client = await wiring.doors.client(classroom)
+    if client is None:
+        return None
+    try:
+        return await client.snapshot()
+    except GatewayFailed as error:
+        log.info("the gateway of %s does not answer: %s", classroom.name, error.details or error.message)
+        return None
 
 
 def _detail(wiring: Wiring, classroom: Classroom, *, gateway: bool) -> str:

@@ -426,5 +426,9 @@ class Service:
 
         return await checking.doctor(self._wiring)
 
+    def roles(self) -> tuple[Mapping[str, Any], ...]:
+        """What an administrator of the cluster that the settings name has to give this user, as manifests."""
+        return checking.roles(self._wiring)
+
     async def aclose(self) -> None:
         await self._wiring.aclose()

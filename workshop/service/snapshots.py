@@ -6,9 +6,9 @@ import asyncio
 import json
 import logging
 import shutil
-from collections.abc import Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from workshop.core.changes import State, compare, fingerprint, worth_collecting
 from workshop.core.reduce import state_of
@@ -17,8 +17,9 @@ from workshop.model.amounts import format_size
 from workshop.model.events import Warned
 from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.service import rooms, seat_files
-from workshop.service.acts import each, records_of, refresh
+from workshop.service.acts import each, gateway_of, records_of, refresh
 from workshop.service.archive import take
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.reports import ActReport, SeatSnapshot
@@ -49,6 +50,23 @@ class SnapshotKeeper:
         self._wiring = wiring
         self._room = room
         self._every = every
+        room.verbs["snapshots"] = self._tell
+        room.verbs["put-snapshot"] = self._put
+
+    async def _tell(self, _arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """All there are, for a machine that has not taken them."""
+        uid = self._room.classroom.uid
+        found = [one for number in self._room.facts.seats for one in of_seat(self._wiring, uid, number)]
+        return {"snapshots": [[one.number, one.id, one.files, one.size_bytes] for one in found]}
+
+    async def _put(self, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Put one back into its seat."""
+        found = rooms.FoundRoom(self._room.classroom, self._room.runtime)
+        number = int(arguments["seat"])
+        one = _choose(of_seat(self._wiring, self._room.classroom.uid, number), number, str(arguments["snapshot"]))
+        assert one.file is not None, "kept on this machine"
+        await put_archive(found, number, one.file)
+        return {}
 
     async def run(self) -> None:
         while True:
@@ -129,15 +147,30 @@ def of_seat(wiring: Wiring, uid: str, number: int) -> tuple[SeatSnapshot, ...]:
 
 
 def _fingerprint(snapshot: SeatSnapshot) -> str:
+    assert snapshot.file is not None, "kept on this machine"
     described = snapshot.file.with_name(f"{snapshot.id}.json")
     return str(json.loads(described.read_text("utf-8"))["fingerprint"])
 
 
 async def list_snapshots(wiring: Wiring, name: str, seats: Sequence[int] | None) -> tuple[SeatSnapshot, ...]:
-    """Snapshots of a class on this machine, by seat, oldest first."""
+    """Snapshots of a class, by seat, oldest first: of this machine, or of the one where its gateway runs."""
     room = await rooms.find(wiring, name)
     numbers = seats if seats is not None else [record.number for record in await room.runtime.seats(room.classroom)]
-    return tuple(snapshot for number in numbers for snapshot in of_seat(wiring, room.classroom.uid, number))
+    there = await _kept(wiring, room)
+    return tuple(snapshot for number in numbers for snapshot in there.get(number, ()))
+
+
+async def _kept(wiring: Wiring, room: rooms.FoundRoom) -> dict[int, tuple[SeatSnapshot, ...]]:
+    """The class's snapshots by seat, wherever its gateway keeps them; those kept elsewhere have no file here."""
+    if remote_of(room.runtime) is None:
+        uid, records = room.classroom.uid, await room.runtime.seats(room.classroom)
+        return {record.number: of_seat(wiring, uid, record.number) for record in records}
+    answer = await (await gateway_of(wiring, room)).act("snapshots", {})
+    found: dict[int, tuple[SeatSnapshot, ...]] = {}
+    for number, name, files, size in answer["snapshots"]:
+        at = datetime.strptime(name, STAMP).replace(tzinfo=UTC)
+        found[number] = (*found.get(number, ()), SeatSnapshot(number, name, at, files, size, None))
+    return found
 
 
 async def restore(wiring: Wiring, name: str, seats: Sequence[int], *, snapshot: str, report: Report) -> ActReport:
@@ -148,14 +181,20 @@ async def restore(wiring: Wiring, name: str, seats: Sequence[int], *, snapshot: 
     """
     room = await rooms.find(wiring, name)
     await records_of(room, seats)
-    chosen = {number: _choose(wiring, room.classroom.uid, number, snapshot) for number in seats}
+    there = await _kept(wiring, room)
+    chosen = {number: _choose(there.get(number, ()), number, snapshot) for number in seats}
     base = await baseline(wiring, room)
 
     async def one(number: int) -> str:
         stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
         kept = wiring.state_dir / "archive" / room.classroom.name / f"seat-{seat_name(number)}-{stamp}.tar.gz"
         await take(room, number, base.files, kept)
-        await put_archive(room, number, chosen[number].file)
+        file = chosen[number].file
+        if file is not None:
+            await put_archive(room, number, file)
+        else:
+            arguments = {"seat": number, "snapshot": chosen[number].id}
+            await (await gateway_of(wiring, room)).act("put-snapshot", arguments)
         wiring.store.record(room.classroom.uid, "restore", chosen[number].id, seat=number)
         at = chosen[number].at.astimezone()
         return f"{chosen[number].files} files as of {at:%H:%M}; what was there is in {kept}"
@@ -165,8 +204,7 @@ async def restore(wiring: Wiring, name: str, seats: Sequence[int], *, snapshot: 
     return result
 
 
-def _choose(wiring: Wiring, uid: str, number: int, wanted: str) -> SeatSnapshot:
-    there = of_seat(wiring, uid, number)
+def _choose(there: Sequence[SeatSnapshot], number: int, wanted: str) -> SeatSnapshot:
     found = [snapshot for snapshot in there if not wanted or snapshot.id == wanted]
     if found:
         return found[-1]
@@ -176,6 +214,6 @@ def _choose(wiring: Wiring, uid: str, number: int, wanted: str) -> SeatSnapshot:
             hint=f"There are: {', '.join(snapshot.id for snapshot in there)}.",
         )
     raise UsageError(
-        f"Seat {seat_name(number)} has no snapshots on this machine.",
+        f"Seat {seat_name(number)} has no snapshots.",
         hint="They are taken every ten minutes while the gateway runs, where files have changed.",
     )

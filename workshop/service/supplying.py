@@ -10,6 +10,7 @@ from workshop.model.classroom import DATA_OPTION, Classroom
 from workshop.model.data_file import DATA_PATH, DATA_VARIABLE, DataFile, data_key
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.ports.runtime import DataRuntime, Runtime
 from workshop.service.wiring import Wiring
 
@@ -51,8 +52,8 @@ async def bring_data(wiring: Wiring, runtime: Runtime, classroom: Classroom, *, 
         RuntimeRefused: the engine has no room for them.
         UsageError: this runtime cannot give seats files.
     """
-    if not classroom.option(DATA_OPTION):
-        return
+    if not classroom.option(DATA_OPTION) or remote_of(runtime) is not None:
+        return  # on other machines they have come with the image
     if not isinstance(runtime, DataRuntime):
         raise UsageError(f"The {runtime.name} runtime cannot give seats the files of `data:`.")
     from workshop.images.data import data_file_name

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workshop.config.paths import Paths, paths
 from workshop.config.settings import Settings, settings
 from workshop.engines.docker_engine import DockerEngine
 from workshop.engines.file_lock import FileLock
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
-from workshop.model.classroom import Door
+from workshop.model.classroom import Classroom, Door
 from workshop.model.image import ImageSettings
+from workshop.model.target import Target
 from workshop.ports.build import Builder, Sources
+from workshop.ports.remote import RemoteSide, remote_of
 from workshop.ports.runtime import Runtime
 from workshop.ports.store import Store
 from workshop.service.doors import DetachedDoors, Doors
+from workshop.service.hosted_doors import DoorsByRuntime, HostedDoors, Opening
 from workshop.state.image_uses import ImageUses
 from workshop.state.recent import RecentWorkshops
 from workshop.state.store import SqliteStore
@@ -30,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SEARCHED = ("docker", "process")
 """Runtimes that `list` and `cleanup` search without being asked: they need no further settings."""
+LOOKED_FOR = timedelta(days=1)
+"""After a class's end, how long its cluster is still searched without being asked."""
 
 
 def utc_now() -> datetime:
@@ -42,7 +47,8 @@ class Wiring:
     Args:
         runtimes: ready-made runtimes by name, instead of loading them (`{"fake": FakeRuntime()}`).
         builders: likewise for builders.
-        doors: how gateways are started and found; processes of their own by default.
+        doors: how gateways are started and found; processes of their own by default, or where the seats are.
+        store: the state, where it is kept elsewhere than on this machine.
         on_notice: takes a sentence about something that was mended (a damaged state database, say).
     """
 
@@ -55,6 +61,7 @@ class Wiring:
         builders: Mapping[str, Builder] | None = None,
         sources: Sources | None = None,
         doors: Doors | None = None,
+        store: Store | None = None,
         clock: Callable[[], datetime] = utc_now,
         flags: Mapping[str, str] | None = None,
         on_notice: Callable[[str], None] = log.warning,
@@ -64,20 +71,27 @@ class Wiring:
         self.config = config
         self.places = places
         self.clock = clock
-        self.unreachable: MutableMapping[str, RuntimeUnreachable] = {}
+        self.unreachable: MutableMapping[Target, RuntimeUnreachable] = {}
         """What the last search of all runtimes could not ask."""
         self._given = tuple(runtimes or ())
-        self._runtimes: dict[str, Runtime] = dict(runtimes or {})
+        self._runtimes: dict[Target, Runtime] = {Target(name): one for name, one in (runtimes or {}).items()}
         self._builders: dict[str, Builder] = dict(builders or {})
         self._sources = sources
         self._doors = doors
-        self._store: SqliteStore | None = None
+        self._store: Store | None = store
+        self._own_store: SqliteStore | None = None
         self._docker: DockerEngine | None = None
 
     @classmethod
     def from_settings(cls, flags: Mapping[str, str], *, on_notice: Callable[[str], None] = log.warning) -> Wiring:
         places = paths(flags)
         return cls(settings(flags, places=places), places, flags=flags, on_notice=on_notice)
+
+    @classmethod
+    def from_parts(cls, runtimes: Mapping[str, Runtime], store: Store) -> Wiring:
+        """The wiring of a program that lives where its one classroom is, and keeps its state there."""
+        places = paths({})
+        return cls(settings({}, places=places), places, runtimes=runtimes, store=store)
 
     # Places and settings
 
@@ -126,12 +140,27 @@ class Wiring:
         """What this machine and the definition give a build."""
         return settings(self._flags, definition, places=self.places).image()
 
+    def settled(self, definition: WorkshopDefinition) -> WorkshopDefinition:
+        """The definition with what this machine's settings say of where its seats run, as it is recorded."""
+        from workshop.runtimes.registry import SEVERAL
+
+        config = settings(self._flags, definition, places=self.places)
+        changes: dict[str, Any] = {}
+        for name in SEVERAL:
+            part = getattr(definition, name)
+            said = {field: config.text(f"{name}_{field}") for field in type(part).model_fields
+                    if f"{name}_{field}" in config.as_mapping()}  # fmt: skip
+            if any(getattr(part, field) != value for field, value in said.items()):
+                changes[name] = part.model_copy(update=said)
+        return definition.model_copy(update=changes) if changes else definition
+
     # Parts
 
     @property
     def store(self) -> Store:
         if self._store is None:
-            self._store = SqliteStore(self.places.database, now=self.clock, on_notice=self._on_notice)
+            self._own_store = SqliteStore(self.places.database, now=self.clock, on_notice=self._on_notice)
+            self._store = self._own_store
         return self._store
 
     @property
@@ -142,8 +171,17 @@ class Wiring:
                 "WORKSHOP_CACHE_DIR": str(self.places.cache),
                 "WORKSHOP_DATA_DIR": str(self.places.data),
             }
-            self._doors = DetachedDoors(self.places.sockets, self.places.state / "logs", environment=environment)
+            near = DetachedDoors(self.places.sockets, self.places.state / "logs", environment=environment)
+            hosted = HostedDoors(self.places.sockets, near, remote=self.remote_of, opening=self._opening)
+            self._doors = DoorsByRuntime(near, hosted, is_hosted=lambda room: self.remote_of(room) is not None)
         return self._doors
+
+    def _opening(self, classroom: Classroom) -> Opening:
+        """What this machine gives a gateway that runs elsewhere: how its image is made, and its program's settings."""
+        theme = self.setting("theme")
+        bundled = (self.places.bundled_themes / f"{theme}.yaml").is_file()
+        environment = {"WORKSHOP_THEME": theme} if bundled else {}
+        return Opening(self.config.image(), environment, ends_itself=self.setting("at_end") != "nothing")
 
     @property
     def docker(self) -> DockerEngine:
@@ -162,28 +200,64 @@ class Wiring:
     def known_runtimes(self) -> tuple[str, ...]:
         from workshop.runtimes.registry import RUNTIMES
 
-        return tuple(name for name in RUNTIMES if name != "fake" or "fake" in self._runtimes)
+        return tuple(name for name in RUNTIMES if name != "fake" or Target("fake") in self._runtimes)
 
-    def searched_runtimes(self) -> tuple[str, ...]:
-        """The runtimes on which classrooms are looked for."""
+    def searched_targets(self) -> tuple[Target, ...]:
+        """Where classrooms are looked for: what is asked for, what is at hand, and where this machine opened some."""
         asked = self.flag_runtime()
-        names: Iterable[str] = self._given or SEARCHED
-        return tuple(dict.fromkeys((*names, asked) if asked else names))
+        names = (*(self._given or SEARCHED), *((asked,) if asked else ()))
+        targets = [self.target(name) for name in names]
+        if not self._given:
+            targets += [
+                target_of(classroom)
+                for classroom in self.store.remembered()
+                if classroom.runtime not in SEARCHED and not self._long_over(classroom)
+            ]
+        return tuple(dict.fromkeys(targets))
 
-    def runtime(self, name: str) -> Runtime:
+    def _long_over(self, classroom: Classroom) -> bool:
+        ends = self.store.room_state(classroom.uid).ends or classroom.ends
+        return ends is not None and ends + LOOKED_FOR < self.clock()
+
+    def target(self, name: str, definition: WorkshopDefinition | None = None) -> Target:
+        """Which engine or cluster a runtime's name stands for, by the settings and a workshop's own words."""
+        from workshop.runtimes.registry import SEVERAL
+
+        if name not in SEVERAL:
+            return Target(name)
+        config = settings(self._flags, definition, places=self.places)
+        return Target(name, config.text(f"{name}_context"), config.text(f"{name}_namespace"))
+
+    def runtime(self, name: str | Target, definition: WorkshopDefinition | None = None) -> Runtime:
         """
+        Args:
+            name: a runtime, or one engine or cluster of it.
+            definition: a workshop whose file may say which cluster.
+
         Raises:
             UsageError: there is no runtime of that name.
         """
-        if name not in self._runtimes:
+        target = name if isinstance(name, Target) else self.target(name, definition)
+        if target not in self._runtimes:
+            if Target(target.runtime) in self._runtimes and target.runtime in self._given:
+                return self._runtimes[Target(target.runtime)]
             from workshop.runtimes.registry import load
 
-            if name not in self.known_runtimes():
+            if target.runtime not in self.known_runtimes():
                 raise UsageError(
-                    f"There is no runtime {name!r}.", hint=f"Choose one of {', '.join(self.known_runtimes())}."
+                    f"There is no runtime {target.runtime!r}.",
+                    hint=f"Choose one of {', '.join(self.known_runtimes())}.",
                 )
-            self._runtimes[name] = load(name, state_dir=self.places.state, settings=self.config.as_mapping())
-        return self._runtimes[name]
+            given = self.config.as_mapping() | {
+                f"{target.runtime}_context": target.context,
+                f"{target.runtime}_namespace": target.namespace,
+            }
+            self._runtimes[target] = load(target.runtime, state_dir=self.places.state, settings=given)
+        return self._runtimes[target]
+
+    def remote_of(self, classroom: Classroom) -> RemoteSide | None:
+        """The other machines' side of the runtime on which a classroom is; None when it is on this machine."""
+        return remote_of(self.runtime(target_of(classroom)))
 
     def builder(self, name: str) -> Builder:
         """What builds images for a runtime: Docker for Docker and Kubernetes, environments for processes."""
@@ -240,5 +314,11 @@ class Wiring:
             await self._doors.aclose()
         if self._docker is not None:
             await self._docker.aclose()
-        if self._store is not None:
-            self._store.close()
+        if self._own_store is not None:
+            self._own_store.close()
+
+
+def target_of(classroom: Classroom) -> Target:
+    """The engine or cluster that a classroom was opened on, by what is recorded with it."""
+    namespace = "" if classroom.option("own_namespace") == "yes" else classroom.option("namespace")
+    return Target(classroom.runtime, classroom.option("context"), namespace)

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from workshop.model.classroom import Classroom, decode_classroom, encode_classroom
-from workshop.ports.store import Claim, RoomState, SeatNote
+from workshop.ports.store import Claim, RoomMemory, RoomState, SeatNote
 from workshop.state.database import BUSY_SECONDS, Database
+
+_SAID_HERE = {"wanted", "adding", "closing"}
+"""What verbs of this machine say first, and gateways elsewhere repeat."""
 
 
 def utc_now() -> datetime:
@@ -182,6 +185,32 @@ class SqliteStore:
                 {"uid": uid},
             ).fetchall()
         return dict(rows)
+
+    def take_over(self, uid: str, memory: RoomMemory) -> None:
+        """As in the port. How many seats are wanted is known best where it was last said: here, if it was said here."""
+        state = {field.name: getattr(memory.state, field.name) for field in fields(RoomState)}
+        told = {name: value for name, value in state.items() if value not in (None, "", 0, False)}
+        rows = [(uid, name, value) for name, value in _encoded(RoomState, told)]
+        with self._database.writing() as db:
+            for row in rows:
+                fill = "INSERT OR IGNORE" if row[1] in _SAID_HERE else "INSERT OR REPLACE"
+                db.execute(f"{fill} INTO room_state (uid, field, value) VALUES (?, ?, ?)", row)
+            db.execute("DELETE FROM claims WHERE uid = ?", (uid,))
+            db.executemany(
+                "INSERT INTO claims (uid, number, browser, at) VALUES (?, ?, ?, ?)",
+                [(uid, claim.number, claim.browser, _text(claim.at)) for claim in memory.claims],
+            )
+            db.execute("DELETE FROM seat_notes WHERE uid = ?", (uid,))
+            for note in memory.notes:
+                values = {field.name: getattr(note, field.name) for field in fields(SeatNote) if field.name != "number"}
+                db.executemany(
+                    "INSERT INTO seat_notes (uid, number, field, value) VALUES (?, ?, ?, ?)",
+                    [(uid, note.number, name, value) for name, value in _encoded(SeatNote, values)],
+                )
+            known = set(db.execute("SELECT at, kind, text, seat FROM history WHERE uid = ?", (uid,)).fetchall())
+            for at, kind, text, seat in memory.history:
+                if (_text(at), kind, text, seat) not in known:
+                    _record(db, uid, _text(at), kind, text, seat)
 
     def forget(self, uid: str) -> None:
         """As in the port. The erased rows are overwritten in the file, not only unlinked."""

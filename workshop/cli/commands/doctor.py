@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+import click
+
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import verb
+from workshop.cli.options import runtime_option, verb
 from workshop.cli.session import Session
 
 
 @verb("doctor")
-def doctor_command(session: Session) -> int:
+@click.option("--rbac", is_flag=True, help="Print the smallest role that classes on a cluster need, as manifests.")
+@runtime_option
+def doctor_command(session: Session, *, rbac: bool) -> int:
     """What is there and what is missing on this machine. Exit code 1 when something is missing."""
+    if rbac:
+        return _roles(session)
     with session.talk() as talk:
         findings = talk.run(talk.service.doctor())
     session.output.document({"findings": [asdict(finding) for finding in findings]})
@@ -21,3 +27,15 @@ def doctor_command(session: Session) -> int:
         if finding.hint and not finding.ok:
             session.output.text(f"{'':<{width + 11}}{finding.hint}")
     return ExitCode.DONE if all(finding.ok for finding in findings) else ExitCode.FAILED
+
+
+def _roles(session: Session) -> int:
+    """For the administrator of a cluster, who fills in the subject's name and applies it."""
+    import yaml
+
+    with session.talk() as talk:
+        roles = talk.service.roles()
+    session.output.document({"manifests": list(roles)})
+    if not session.output.as_json:
+        session.output.raw(yaml.safe_dump_all(map(dict, roles), sort_keys=False))
+    return ExitCode.DONE

@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 @settings_options("address", "port", "starts_at_once")
 @click.option("--force", is_flag=True, help="Open more seats than fit, or a public address without https.")
 @click.option("--dry-run", is_flag=True, help="Print what would be made, and make nothing.")
-@click.option("-o", "--output", type=click.Choice(["yaml", "text"]), default="text", help="Format of --dry-run.")
+@click.option(
+    "-o", "--output", type=click.Choice(["yaml", "text"]), default="text",
+    help="Format of --dry-run; on a cluster, yaml is the manifests.",
+)  # fmt: skip
 @yes_option
 @verbose_option
 def up_command(
@@ -85,7 +88,8 @@ def _dry_run(session: Session, talk: Talk, request: UpRequest, output: str) -> i
     if output == "yaml" and not session.output.as_json:
         import yaml
 
-        session.output.raw(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+        documents = plan.objects or (document,)
+        session.output.raw(yaml.safe_dump_all(map(dict, documents), sort_keys=False, allow_unicode=True))
     else:
         session.output.text("\n".join(plan.sentences))
     return ExitCode.DONE
@@ -101,7 +105,7 @@ def _plan_document(plan: UpPlan) -> dict[str, object]:
         "exists": plan.exists,
         "image": plan.image.reference if plan.image else room.image or None,
         "commit": room.commit,
-        "join": room.join_url(),
+        "join": room.join_url() if room.door.host else None,
         "ends": room.ends.isoformat() if room.ends else None,
         "ui": room.ui.value,
         "limits": {

@@ -33,10 +33,14 @@ class Room:
     quota: int | None
     quota_lacks: str
 
-    def fit(self, seats: int) -> Fit:
-        """`18 of 30 seats fit: memory of the nodes`."""
+    def fit(self, seats: int, *, there: int = 0) -> Fit:
+        """`18 of 30 seats fit: memory of the nodes`.
+
+        Args:
+            there: how many of the seats exist, so that they were counted among what is taken.
+        """
         bounds = [(self.nodes, f"{self.nodes_lack} of the nodes"), (self.quota, f"{self.quota_lacks} in the quota")]
-        known = [(count, why) for count, why in bounds if count is not None]
+        known = [(count + there, why) for count, why in bounds if count is not None]
         if not known:
             return Fit(seats, seats, "tight", "How much room the cluster has cannot be read; it is tried all the same.")
         largest, why = min(known)

@@ -17,12 +17,14 @@ from workshop.runtimes.kubernetes.exposure import choose_exposure, door_of, ingr
 from workshop.runtimes.kubernetes.gateway_objects import PORT, GatewayObjects, GatewayWishes
 from workshop.runtimes.kubernetes.names import GATEWAY_KIND, base_name, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
-from workshop.runtimes.kubernetes.port_forward import LocalForward
+from workshop.runtimes.kubernetes.port_forward import FindPod, LocalForward
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.wishes import wishes_of
 
 Json = dict[str, Any]
 
+EXPOSURE = "exposure"
+"""Option of a classroom: how students come in, as it was chosen when the gateway was first opened."""
 READY_WAIT = 180.0
 STOP_WAIT = 60.0
 _RELAY = """
@@ -63,7 +65,7 @@ class ClusterGateway:
         if record is None:
             raise GatewayFailed(f"The classroom {classroom.name} is not in namespace {place.namespace} any more.")
         part = wishes_of(classroom).part
-        exposure = await choose_exposure(self._client, part)
+        exposure = classroom.option(EXPOSURE) or await choose_exposure(self._client, part)
         seats = SeatObjects(classroom, place.namespace, wishes_of(classroom), owner_uid=record["metadata"]["uid"])
         # The door first: the gateway reads from the record what its links are to say.
         objects = GatewayObjects(seats, wishes)
@@ -72,12 +74,20 @@ class ClusterGateway:
             await self._client.apply(manifest)
         name = f"{base_name(classroom.name)}-gateway"
         door = await door_of(self._client, place.namespace, name, exposure, part, classroom.door)
-        if door != classroom.door:
-            classroom = await self._rooms.record_door(classroom, place.namespace, door)
+        if door != classroom.door or classroom.option(EXPOSURE) != exposure:
+            chosen = classroom.with_options(**{EXPOSURE: exposure})
+            classroom = await self._rooms.record_door(chosen, place.namespace, door)
         for manifest in objects.all(exposure, served_by):
             await self._client.apply(manifest)
         await self._wait_ready(classroom)
         return classroom
+
+    async def image_in_use(self, classroom: Classroom) -> str:
+        """The image of the gateway that was made for the class before; empty when there is none."""
+        namespace = self._place(classroom).namespace
+        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{base_name(classroom.name)}-gateway"
+        found = await self._client.get(path)
+        return str(found["spec"]["template"]["spec"]["containers"][0]["image"]) if found else ""
 
     async def pod(self, classroom: Classroom) -> PodPlace | None:
         """A gateway pod that is ready; None when there is none."""
@@ -110,7 +120,8 @@ class ClusterGateway:
         Raises:
             GatewayFailed: no gateway is ready.
         """
-        relay = SocketRelay(self._client, await self._ready_pod(classroom), socket, remote)
+        await self._ready_pod(classroom)
+        relay = SocketRelay(self._client, lambda: self._ready_pod(classroom), socket, remote)
         await relay.start()
         return relay
 
@@ -119,8 +130,10 @@ class ClusterGateway:
 
         Raises:
             GatewayFailed: no gateway is ready.
+            PortTaken: another program listens there.
         """
-        forward = LocalForward(self._client, await self._ready_pod(classroom), PORT)
+        await self._ready_pod(classroom)
+        forward = LocalForward(self._client, lambda: self._ready_pod(classroom), PORT)
         await forward.start(host, port)
         return forward
 
@@ -181,11 +194,15 @@ def _trouble(pods: list[Json]) -> tuple[str, bool]:
 
 
 class SocketRelay:
-    """A local Unix socket; each connection is one `exec` in the gateway's pod."""
+    """A local Unix socket; each connection is one `exec` in the gateway's pod.
 
-    def __init__(self, client: ClusterClient, place: PodPlace, path: Path, remote: str) -> None:
+    Args:
+        find: the pod that is the gateway now: it may be another one than a minute ago.
+    """
+
+    def __init__(self, client: ClusterClient, find: FindPod, path: Path, remote: str) -> None:
         self._client = client
-        self._place = place
+        self._find = find
         self._path = path
         self._remote = remote
         self._server: asyncio.Server | None = None
@@ -207,7 +224,7 @@ class SocketRelay:
         self._connections.add(task)
         argv = ("python3", "-c", _RELAY, self._remote)
         try:
-            async with pod_command(self._client, self._place, argv, stdin=True) as command:
+            async with pod_command(self._client, await self._find(), argv, stdin=True) as command:
 
                 async def upwards() -> None:
                     while data := await reader.read(65536):
@@ -223,7 +240,7 @@ class SocketRelay:
                 finally:
                     up.cancel()
                     await asyncio.gather(up, return_exceptions=True)
-        except (ApiRefused, RuntimeUnreachable, ConnectionError):
+        except (ApiRefused, GatewayFailed, RuntimeUnreachable, ConnectionError):
             pass  # whoever connected sees the connection close, as with a gateway that has gone
         except asyncio.CancelledError:
             if not self._closing:

@@ -63,6 +63,7 @@ async def push(engine: DockerEngine, reference: str, registry: str, *, report: R
                     hint=f"`docker login {registry.split('/', 1)[0]}`, or another `kubernetes.registry`.",
                 )
             digest = (line.get("aux") or {}).get("Digest", "") or digest
+        client.images.remove(f"{repository}:{tag}", noprune=True)  # the name was for the way
         if not digest:
             raise BuildFailed(f"The registry of {repository} gave the image no digest.", hint="Push it again.")
         return digest

@@ -15,6 +15,7 @@ from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 
 Json = dict[str, Any]
 
+PORT_FORWARD = "port-forward"
 ADDRESS_WAIT = 180.0
 """Seconds that a load balancer or an ingress controller has to give an address."""
 
@@ -30,7 +31,7 @@ async def choose_exposure(client: ClusterClient, part: KubernetesPart) -> str:
     clouds = [str(node["spec"].get("providerID", "")).split("://", 1)[0] for node in nodes]
     if clouds and all(cloud and cloud not in ("kind", "k3s", "minikube") for cloud in clouds):
         return "loadbalancer"
-    return "nodeport" if nodes else "port-forward"
+    return "nodeport" if nodes else PORT_FORWARD
 
 
 async def ingress_class(client: ClusterClient, part: KubernetesPart) -> str:

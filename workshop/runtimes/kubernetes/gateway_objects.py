@@ -21,7 +21,7 @@ LEAVE_NODE = 15
 """Seconds after which the gateway of a node that does not answer is started on another one (by default it is 300)."""
 RIGHTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     (("",), ("secrets",), ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")),
-    (("",), ("pods",), ("get", "list", "watch", "patch", "delete", "deletecollection")),
+    (("",), ("pods",), ("get", "list", "watch", "create", "patch", "delete", "deletecollection")),
     (("",), ("pods/exec",), ("get", "create")),
     (("",), ("pods/log",), ("get",)),
     (("",), ("pods/resize",), ("patch",)),
@@ -66,6 +66,8 @@ class GatewayWishes:
     """A quota on CPU limits refuses pods that have none; the gateway is one thread."""
     grace: timedelta = timedelta(minutes=30)
     """After the class's end, before the cluster ends it without the gateway."""
+    ends_itself: bool = True
+    """Whether the class is removed then; else it stays until somebody removes it."""
 
     def resources(self) -> dict[str, dict[str, str]]:
         """Limits and requests of one gateway."""
@@ -92,7 +94,7 @@ class GatewayObjects:
         made = [self.account(), self.role(), self.binding(), self.deployment(), self.service(exposure)]
         if exposure == "ingress":
             made.append(self.ingress(ingress_class))
-        if self._seats.classroom.ends is not None:
+        if self._seats.classroom.ends is not None and self._wishes.ends_itself:
             made += [self.reaper_script(), self.clock()]
         return made
 

@@ -21,9 +21,9 @@ from typing import Any, TypeVar
 
 from workshop.errors import RuntimeRefused, WorkshopError
 from workshop.model.classroom import Classroom
-from workshop.ports.store import Claim, RoomState, SeatNote
+from workshop.ports.store import Claim, RoomMemory, RoomState, SeatNote
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
-from workshop.runtimes.kubernetes.names import base_name, object_annotations, object_labels
+from workshop.runtimes.kubernetes.names import STORE_KIND, base_name, object_annotations, object_labels
 from workshop.runtimes.kubernetes.reflector import Gone, Listed, reflect
 
 log = logging.getLogger(__name__)
@@ -137,7 +137,7 @@ class KubeStore:
         return ()
 
     def room_state(self, uid: str) -> RoomState:
-        return RoomState(**_decoded(RoomState, self._claims.room(uid).get("state", {})))
+        return state_of(self._claims.room(uid))
 
     def set_room_state(self, uid: str, **changes: object) -> RoomState:
         values = _encoded(RoomState, changes)
@@ -175,11 +175,7 @@ class KubeStore:
         _opened(room, number, browser)
 
     def claims(self, uid: str) -> tuple[Claim, ...]:
-        held = self._claims.room(uid).get("claims", {})
-        return tuple(
-            Claim(int(number), entry["browser"], datetime.fromisoformat(entry["at"]))
-            for number, entry in sorted(held.items(), key=lambda item: int(item[0]))
-        )
+        return claims_of(self._claims.room(uid))
 
     def seats_of(self, uid: str, browser: str) -> tuple[int, ...]:
         return _seats_of(self._claims.room(uid), browser)
@@ -214,11 +210,7 @@ class KubeStore:
     # Notes and history
 
     def notes(self, uid: str) -> dict[int, SeatNote]:
-        held = self._notes.room(uid).get("notes", {})
-        return {
-            int(number): SeatNote(int(number), **_decoded(SeatNote, values))
-            for number, values in sorted(held.items(), key=lambda item: int(item[0]))
-        }
+        return {note.number: note for note in notes_of(self._notes.room(uid))}
 
     def note(self, uid: str, number: int, **changes: object) -> None:
         values = _encoded(SeatNote, changes)
@@ -232,8 +224,7 @@ class KubeStore:
         self._dirty = True
 
     def history(self, uid: str, *, limit: int = 1000) -> tuple[tuple[datetime, str, str, int | None], ...]:
-        lines = self._notes.room(uid).get("history", [])[-limit:]
-        return tuple((datetime.fromisoformat(at), kind, text, seat) for at, kind, text, seat in lines)
+        return history_of(self._notes.room(uid))[-limit:]
 
     def counts(self, uid: str) -> dict[str, int]:
         """How many lines of each kind the history that is kept has."""
@@ -241,6 +232,9 @@ class KubeStore:
         for _, kind, _, _ in self._notes.room(uid).get("history", []):
             found[kind] = found.get(kind, 0) + 1
         return found
+
+    def take_over(self, uid: str, memory: RoomMemory) -> None:
+        """This is where it is written down."""
 
     def forget(self, uid: str) -> None:
         self._change(uid, lambda room: room.clear())
@@ -278,7 +272,7 @@ class _Document:
             return  # an event that tells what is known already
         self._version = version
         with contextlib.suppress(ValueError):
-            self.content = json.loads(base64.b64decode((secret.get("data") or {}).get(KEY, "")) or b"{}")
+            self.content = content_of(secret)
 
     def _with(self, content: Json, version: str = "") -> Json:
         text = json.dumps(content, separators=(",", ":"))
@@ -337,7 +331,7 @@ def _manifest(classroom: Classroom, namespace: str, name: str, owner_uid: str) -
     metadata: Json = {
         "name": name,
         "namespace": namespace,
-        "labels": object_labels(classroom, "store"),
+        "labels": object_labels(classroom, STORE_KIND),
         "annotations": object_annotations(classroom),
     }
     if owner_uid:
@@ -345,6 +339,44 @@ def _manifest(classroom: Classroom, namespace: str, name: str, owner_uid: str) -
             {"apiVersion": "v1", "kind": "Secret", "name": f"{base_name(classroom.name)}-room", "uid": owner_uid}
         ]
     return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata}
+
+
+def state_of(room: Json) -> RoomState:
+    """What a room's part of the claims' document says of the room."""
+    return RoomState(**_decoded(RoomState, room.get("state", {})))
+
+
+def claims_of(room: Json) -> tuple[Claim, ...]:
+    held = room.get("claims", {})
+    return tuple(
+        Claim(int(number), entry["browser"], datetime.fromisoformat(entry["at"]))
+        for number, entry in sorted(held.items(), key=lambda item: int(item[0]))
+    )
+
+
+def notes_of(room: Json) -> tuple[SeatNote, ...]:
+    held = room.get("notes", {})
+    return tuple(
+        SeatNote(int(number), **_decoded(SeatNote, values))
+        for number, values in sorted(held.items(), key=lambda item: int(item[0]))
+    )
+
+
+def history_of(room: Json) -> tuple[tuple[datetime, str, str, int | None], ...]:
+    lines = room.get("history", [])
+    return tuple((datetime.fromisoformat(at), kind, text, seat) for at, kind, text, seat in lines)
+
+
+def content_of(secret: Json) -> Json:
+    """The document in a Secret of a gateway's.
+
+    Raises:
+        ValueError: there is none.
+    """
+    content = json.loads(base64.b64decode((secret.get("data") or {}).get(KEY, "")) or b"{}")
+    if not isinstance(content, dict):
+        raise ValueError("not a gateway's document")
+    return content
 
 
 def _seats_of(room: Json, browser: str) -> tuple[int, ...]:

@@ -23,6 +23,7 @@ ROOM_KEY = "room.json"
 SEAT_KIND = "seat"
 GATEWAY_KIND = "gateway"
 ROOM_KIND = "room"
+STORE_KIND = "store"
 
 
 def base_name(classroom_name: str) -> str:

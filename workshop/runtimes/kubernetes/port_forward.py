@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 
-from workshop.errors import RuntimeUnreachable
+from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.exec_stream import V4, PodPlace
 
+FindPod = Callable[[], Awaitable[PodPlace]]
 DATA, ERROR = 0, 1
 PIECE = 64 * 1024
 
@@ -81,19 +82,31 @@ class LocalForward:
     """A port of this machine's loopback that leads to a pod: for a demo, and for students at this machine.
 
     Each connection is one websocket. Ends with `aclose`; connections that are open end with it.
+
+    Args:
+        find: the pod that is to be reached now: it may be another one than a minute ago.
     """
 
-    def __init__(self, client: ClusterClient, place: PodPlace, port: int) -> None:
+    def __init__(self, client: ClusterClient, find: FindPod, port: int) -> None:
         self._client = client
-        self._place = place
+        self._find = find
         self._port = port
         self._server: asyncio.Server | None = None
         self._closing = False
         self._connections: set[asyncio.Task[None]] = set()
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> tuple[str, int]:
-        """Listen; the address that was bound."""
-        self._server = await asyncio.start_server(self._accept, host, port)
+        """Listen; the address that was bound.
+
+        Raises:
+            PortTaken: another program listens there.
+        """
+        try:
+            self._server = await asyncio.start_server(self._accept, host, port)
+        except OSError as error:
+            raise PortTaken(
+                f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Choose another."
+            ) from error
         bound = self._server.sockets[0].getsockname()
         return bound[0], bound[1]
 
@@ -102,7 +115,7 @@ class LocalForward:
         assert task is not None
         self._connections.add(task)
         try:
-            async with pod_connection(self._client, self._place, self._port) as connection:
+            async with pod_connection(self._client, await self._find(), self._port) as connection:
                 up = asyncio.create_task(_upwards(reader, connection))
                 try:
                     async for data in connection:
@@ -111,7 +124,7 @@ class LocalForward:
                 finally:
                     up.cancel()
                     await asyncio.gather(up, return_exceptions=True)
-        except (ApiRefused, RuntimeUnreachable, ConnectionError):
+        except (ApiRefused, GatewayFailed, RuntimeUnreachable, ConnectionError):
             pass  # the browser sees a closed connection and asks again
         except asyncio.CancelledError:
             if not self._closing:

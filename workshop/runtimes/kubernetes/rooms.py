@@ -12,7 +12,7 @@ from workshop.errors import NameInUse, RuntimeRefused
 from workshop.model import labels
 from workshop.model.classroom import Classroom, Door, decode_classroom, encode_classroom, new_key
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
-from workshop.runtimes.kubernetes.names import MANAGER, ROOM_KEY, ROOM_KIND, base_name, own_namespace
+from workshop.runtimes.kubernetes.names import MANAGER, ROOM_KEY, ROOM_KIND, STORE_KIND, base_name, own_namespace
 from workshop.runtimes.kubernetes.objects import namespace as namespace_manifest
 from workshop.runtimes.kubernetes.objects import room as room_manifest
 
@@ -65,14 +65,8 @@ class Rooms:
         Raises:
             RuntimeUnreachable: the cluster does not answer.
         """
-        selector = f"{_OURS},{labels.KIND}={ROOM_KIND}"
         namespaces = await self._own_namespaces()
-        try:
-            secrets = await self._client.listed("/api/v1/secrets", selector)
-        except ApiRefused as error:
-            if error.status != 403:
-                raise
-            secrets = await self._in_namespaces(selector, [entry["metadata"]["name"] for entry in namespaces])
+        secrets = await self._secrets(ROOM_KIND, namespaces)
         found = {}
         for secret in secrets:
             room = _decoded(secret)
@@ -84,6 +78,21 @@ class Rooms:
                 if room is not None:
                     found[room.uid] = room
         return tuple(sorted(found.values(), key=lambda room: room.created))
+
+    async def stores(self) -> list[Json]:
+        """The Secrets in which gateways keep what they have to remember."""
+        return await self._secrets(STORE_KIND, None)
+
+    async def _secrets(self, kind: str, namespaces: list[Json] | None) -> list[Json]:
+        """Secrets of ours that this account may see."""
+        selector = f"{_OURS},{labels.KIND}={kind}"
+        try:
+            return await self._client.listed("/api/v1/secrets", selector)
+        except ApiRefused as error:
+            if error.status != 403:
+                raise
+        own = await self._own_namespaces() if namespaces is None else namespaces
+        return await self._in_namespaces(selector, [entry["metadata"]["name"] for entry in own])
 
     async def _own_namespaces(self) -> list[Json]:
         try:

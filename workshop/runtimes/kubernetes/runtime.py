@@ -14,12 +14,14 @@ from workshop.model.events import RuntimeEvent
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
 from workshop.model.snapshot import EngineFacts, Fit, Removal
 from workshop.ports.build import Report
+from workshop.ports.remote import RemoteSide
 from workshop.ports.runtime import ExecResult
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.kubernetes import files, launcher
 from workshop.runtimes.kubernetes.capacity import cluster_facts, node_images, room_for
 from workshop.runtimes.kubernetes.client import ClusterClient, object_path
 from workshop.runtimes.kubernetes.cluster_gateway import ClusterGateway
+from workshop.runtimes.kubernetes.cluster_side import ClusterSide
 from workshop.runtimes.kubernetes.exec_stream import run_in_home
 from workshop.runtimes.kubernetes.gateway_objects import GatewayWishes
 from workshop.runtimes.kubernetes.image_files import read_image
@@ -57,6 +59,7 @@ class KubernetesRuntime:
         self._rooms = Rooms(self._client, namespace=namespace)
         self._pods = SeatPods(self._client, self._rooms)
         self._usage = UsageReader(self._client)
+        self._remote = ClusterSide(self, self._client, self._rooms)
         self._live: dict[str, LivePicture] = {}
         self._lists: dict[str, Shared[tuple[SeatRecord, ...]]] = {}
         self._creations: dict[tuple[str, int], Creations] = {}
@@ -65,18 +68,22 @@ class KubernetesRuntime:
     def from_settings(cls, settings: Mapping[str, str], *, state_dir: Path | None = None) -> KubernetesRuntime:
         """
         Args:
-            settings: `context`, `namespace`, `kubeconfig`; all may be empty.
+            settings: `kubernetes_context`, `kubernetes_namespace`; all may be empty.
             state_dir: not used; nothing is kept on this machine.
         """
         return cls(
-            context=settings.get("context", ""),
-            namespace=settings.get("namespace", ""),
-            kubeconfig=settings.get("kubeconfig", ""),
+            context=settings.get("kubernetes_context", ""),
+            namespace=settings.get("kubernetes_namespace", ""),
         )
 
     @property
     def name(self) -> str:
         return "kubernetes"
+
+    @property
+    def remote(self) -> RemoteSide:
+        """What the service asks beside seats: images, room, rights, and the gateway that runs in the cluster."""
+        return self._remote
 
     @property
     def client(self) -> ClusterClient:
@@ -102,8 +109,13 @@ class KubernetesRuntime:
         where = namespace or self._rooms.wanted
         return smallest_role(where, own=not where)
 
-    async def fit(self, classroom: Classroom) -> Fit:
-        """Whether its seats fit on the nodes and in the namespace's quota: `18 of 30 seats fit: memory …`."""
+    async def fit(self, classroom: Classroom, seats: int | None = None, *, there: int = 0) -> Fit:
+        """Whether its seats fit on the nodes and in the namespace's quota: `18 of 30 seats fit: memory …`.
+
+        Args:
+            seats: how many; those that were wanted by default.
+            there: how many of them exist.
+        """
         place, wishes = self._pods.place(classroom), wishes_of(classroom)
         resources = SeatObjects(classroom, place.namespace, wishes).resources()
         room = await room_for(
@@ -113,7 +125,7 @@ class KubernetesRuntime:
             node_selector=wishes.part.node_selector,
             beside=GatewayWishes("", ()).resources(),
         )
-        return room.fit(classroom.seats)
+        return room.fit(classroom.seats if seats is None else seats, there=there)
 
     async def prepull(self, classroom: Classroom, *, report: Report, size_bytes: int = 0) -> tuple[str, ...]:
         """Have every node fetch the class's image before its seats are made; the nodes that have it then.
@@ -325,5 +337,5 @@ class KubernetesRuntime:
         )  # fmt: skip
 
     async def aclose(self) -> None:
-        await asyncio.gather(*(picture.aclose() for picture in self._live.values()))
+        await asyncio.gather(*(picture.aclose() for picture in self._live.values()), self._remote.aclose())
         await self._client.aclose()

@@ -159,7 +159,7 @@ def plan_text(plan: UpPlan) -> Content:
         ("Classroom", Content.assemble((classroom.name, "bold"), (f" on {classroom.runtime}", "$text-muted"))),
         ("Seats", Content(_seats(plan))),
         ("Fits", Content.assemble((f"{glyph} {plan.fits.sentence}", style))),
-        ("Students", Content.styled(f"come in at {classroom.join_url()}", "$foreground")),
+        ("Students", Content.styled(f"come in at {_way_in(plan)}", "$foreground")),
         ("Image", Content(_image(plan))),
         *_newer(plan),
         *([("Careful", Content.styled(f"▲ {plan.warning}", "$text-warning"))] if plan.warning else []),
@@ -170,6 +170,10 @@ def plan_text(plan: UpPlan) -> Content:
         rows.append(("Length", Content(f"{length} from now" if not plan.exists else f"{length} in all")))
     lines = [Content.assemble((f"{label:<11}", "$text-muted")) + value for label, value in rows]
     return Content("\n").join(lines)
+
+
+def _way_in(plan: UpPlan) -> str:
+    return plan.classroom.join_url() if plan.classroom.door.host else "an address that is given out when it is open"
 
 
 def _seats(plan: UpPlan) -> str:

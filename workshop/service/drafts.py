@@ -1,0 +1,44 @@
+"""A workshop's definition as the classroom that would be made of it: before there is a key, an image or a door."""
+
+from __future__ import annotations
+
+from workshop.model.classroom import Classroom, Door, new_key, new_uid
+from workshop.model.seat import Limits
+from workshop.service import building
+from workshop.service.reports import Workshop
+from workshop.service.supplying import data_options
+from workshop.service.wiring import Wiring
+
+
+def draft(
+    wiring: Wiring, workshop: Workshop, runtime: str, *, name: str = "", seats: int = 0, allow_public: bool = False
+) -> Classroom:
+    """A new classroom with what the definition says of its seats, its clock and its runtime.
+
+    Args:
+        name: empty for the workshop's own.
+        seats: spares included; 0 for what the definition says.
+        allow_public: recorded with the definition; it was said at `up`.
+    """
+    definition, now = workshop.definition, wiring.clock()
+    options = {"egress": definition.docker.egress, "subnet": definition.docker.subnet, **data_options(definition)}
+    return Classroom(
+        name=name or workshop.slug,
+        uid=new_uid(),
+        key=new_key(),
+        workshop=definition.title,
+        runtime=runtime,
+        image="",
+        commit="",
+        seats=seats or definition.seats + definition.spare_seats,
+        door=Door("", 0),
+        created=now,
+        ends=definition.times.end or now + definition.times.length,
+        ui=definition.ui,
+        open_path=definition.open,
+        limits=Limits(definition.memory_bytes, definition.limits.cpus, definition.limits.pids),
+        pin=definition.access.pin,
+        repository=workshop.shown,
+        definition=building.definition_json(workshop, allow_public=allow_public),
+        options=tuple(sorted((name, value) for name, value in options.items() if value)),
+    )
