@@ -56,10 +56,11 @@ async def cluster_facts(client: ClusterClient) -> EngineFacts:
     """
     version = (await client.meet()).get("gitVersion", "")
     access = await client.access()
-    notes = [f"context {access.context}"]
+    version = f"{version}, context {access.context}"
     nodes = await usable_nodes(client)
     if nodes is None:
-        return EngineFacts("kubernetes", version, 0, 0, notes=(*notes, "its nodes may not be read by this account"))
+        note = "The cluster's nodes may not be read by this account: how many seats fit is not known."
+        return EngineFacts("kubernetes", version, 0, 0, notes=(note,))
     cpus = sum(exact_quantity(node["status"]["allocatable"]["cpu"]) for node in nodes)
     memory = sum(parse_quantity(node["status"]["allocatable"]["memory"]) for node in nodes)
     requested = await requests_by_node(client)
@@ -73,8 +74,8 @@ async def cluster_facts(client: ClusterClient) -> EngineFacts:
             )
             for node in nodes
         )
-    notes.append(f"{len(nodes)} node{'s' if len(nodes) != 1 else ''}")
-    return EngineFacts("kubernetes", version, cpus, memory, memory_free_bytes=free, notes=tuple(notes))
+    version += f", {len(nodes)} node{'s' if len(nodes) != 1 else ''}"
+    return EngineFacts("kubernetes", version, cpus, memory, memory_free_bytes=free)
 
 
 async def node_images(client: ClusterClient, reference: str) -> bool:
