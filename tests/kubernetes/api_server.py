@@ -124,7 +124,8 @@ class ApiServer:
     async def _listen(self) -> None:
         app = web.Application(client_max_size=64 * 1024**2)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
+        # a script that is run by `exec` stands in the request's first line, as API servers take it
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, max_line_size=1024**2)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
@@ -389,6 +390,10 @@ class ApiServer:
         owners = self._applied.setdefault(key, {})
         forget(new, owners.get(manager, {}), body)
         merge(new, body)
+        if key[0] == "services":  # ports are merged by number: one of the node that was given out stays
+            for before, now in zip(found["spec"]["ports"], new["spec"]["ports"], strict=False):
+                if "nodePort" in before:
+                    now.setdefault("nodePort", before["nodePort"])
         owners[manager] = copy.deepcopy(body)
         return self.put(key[0], new) if new != found else found
 

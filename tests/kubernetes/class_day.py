@@ -179,13 +179,13 @@ def test_acts_go_the_same_way_as_on_one_machine(
     handout = tmp_path / "extra.txt"
     handout.write_text("for everybody\n")
     pushed = program("push", unique_name, handout)
-    assert len(pushed["seats"]) == SEATS
+    assert len(pushed["results"]) == SEATS
     assert program.world.run_in_seat(unique_name, 2, "cat extra.txt") == "for everybody\n"
 
     work_in_seat(program, unique_name, 1, "kept")
     assert program("restart", unique_name, "1")["results"][0]["ok"]
     assert seen_in_seat(program, unique_name, 1) == "kept"
-    assert program("move", unique_name, "1", "--yes")["results"][0]["ok"]
+    assert program("move", unique_name, "1")["results"][0]["ok"]
     assert seen_in_seat(program, unique_name, 1) == "kept"
     assert program("reset", unique_name, "1", "--yes")["results"][0]["ok"]
     assert seen_in_seat(program, unique_name, 1) == ""
