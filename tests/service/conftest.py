@@ -16,6 +16,7 @@ from workshop.model.definition import AccessPart, WorkshopDefinition
 from workshop.model.snapshot import Snapshot
 from workshop.service import Service
 from workshop.service.doors import DetachedDoors, DoorClient, locked_by
+from workshop.service.hosted_doors import DoorsByRuntime
 from workshop.service.wiring import Wiring
 
 
@@ -33,8 +34,8 @@ class OpenRoom:
     @property
     def doors(self) -> DetachedDoors:
         doors = self.wiring.doors
-        assert isinstance(doors, DetachedDoors)
-        return doors
+        assert isinstance(doors, DoorsByRuntime)
+        return doors.near
 
     async def start(self) -> DoorClient:
         """Have the gateway's process run."""

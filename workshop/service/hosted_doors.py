@@ -12,7 +12,7 @@ from workshop.model.classroom import Classroom
 from workshop.model.image import ImageSettings
 from workshop.ports.build import Report, ignore_events
 from workshop.ports.remote import Line, RemoteSide
-from workshop.service.doors import DoorClient, Doors
+from workshop.service.doors import DetachedDoors, DoorClient, Doors
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,13 +112,14 @@ class HostedDoors:
 class DoorsByRuntime:
     """Implements `service.doors.Doors` with one kind of doors for each kind of runtime."""
 
-    def __init__(self, near: Doors, hosted: Doors, *, is_hosted: Callable[[Classroom], bool]) -> None:
-        self._near = near
+    def __init__(self, near: DetachedDoors, hosted: Doors, *, is_hosted: Callable[[Classroom], bool]) -> None:
+        self.near = near
+        """Those of this machine."""
         self._hosted = hosted
         self._is_hosted = is_hosted
 
     def _of(self, classroom: Classroom) -> Doors:
-        return self._hosted if self._is_hosted(classroom) else self._near
+        return self._hosted if self._is_hosted(classroom) else self.near
 
     async def ensure(self, classroom: Classroom, *, report: Report = ignore_events) -> Classroom:
         return await self._of(classroom).ensure(classroom, report=report)
@@ -131,4 +132,4 @@ class DoorsByRuntime:
 
     async def aclose(self) -> None:
         await self._hosted.aclose()
-        await self._near.aclose()
+        await self.near.aclose()
