@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import timedelta
 
 from workshop.core.class_clock import REMINDERS, Phase, phase_of, reminder_due, reminder_text
 from workshop.model.events import ClockSet

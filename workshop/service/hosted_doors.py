@@ -73,7 +73,7 @@ class HostedDoors:
         remote = self._remote(classroom)
         if not await remote.gateway_runs(classroom):
             return None
-        from workshop.gateway.control import ControlClient  # aiohttp and httpx: a third of a second at the start
+        from workshop.gateway.control_client import ControlClient
 
         socket = self._sockets / f"{classroom.uid}-{os.getpid()}.sock"
         if classroom.uid not in self._lines:

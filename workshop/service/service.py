@@ -428,6 +428,8 @@ class Service:
 
     def roles(self) -> tuple[Mapping[str, Any], ...]:
         """What an administrator of the cluster that the settings name has to give this user, as manifests."""
+        from workshop.service import checking
+
         return checking.roles(self._wiring)
 
     async def aclose(self) -> None:
