@@ -100,7 +100,7 @@ def test_the_gateway_is_as_the_golden_file_says(exposure: str) -> None:
 
 
 def test_the_number_of_objects_does_not_depend_on_the_number_of_seats() -> None:
-    assert len(dry_run(ROOM, 1)) == len(dry_run(ROOM, 200)) == 8
+    assert len(dry_run(ROOM, 1)) == len(dry_run(ROOM, 200)) == 9
 
 
 def test_a_thousand_seats_fit_into_one_secret() -> None:
@@ -166,9 +166,18 @@ def test_requests_are_the_limits_divided_by_the_overcommit_factor() -> None:
 
 
 def test_a_seat_without_egress_reaches_nothing() -> None:
-    policy = SeatObjects(ROOM, "n", Wishes(egress="none")).seat_policy()
+    policy = SeatObjects(ROOM, "n", Wishes(egress="none")).departures_policy()
     assert policy["spec"]["egress"] == []
-    assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
+    assert policy["spec"]["policyTypes"] == ["Egress"]
+
+
+def test_what_lets_seats_out_says_nothing_of_who_comes_in() -> None:
+    """A policy with both would let every seat into every other one on clusters that mix its rules (kube-router)."""
+    policies = [item["spec"] for item in dry_run(ROOM) if item["kind"] == "NetworkPolicy"]
+    seats = [spec for spec in policies if spec["podSelector"]["matchLabels"]["io.workshop.kind"] == "seat"]
+    assert [spec["policyTypes"] for spec in seats] == [["Ingress"], ["Egress"]]
+    assert "egress" not in seats[0]
+    assert "ingress" not in seats[1]
 
 
 def test_holes_and_generations_are_read_back_from_the_set() -> None:

@@ -115,7 +115,7 @@ class SeatObjects:
 
     def shared(self) -> list[Json]:
         """What `open` makes: walls and the Service that names the seats' pods. No seat yet."""
-        return [self.seat_policy(), self.gateway_policy(), self.seat_service()]
+        return [self.arrivals_policy(), self.departures_policy(), self.gateway_policy(), self.seat_service()]
 
     def seat_service(self) -> Json:
         return {
@@ -130,8 +130,20 @@ class SeatObjects:
             },
         }
 
-    def seat_policy(self) -> Json:
-        """Only the gateway reaches a seat; a seat reaches neither another one nor the cloud's metadata service."""
+    def arrivals_policy(self) -> Json:
+        """Only the gateway reaches a seat."""
+        rule = {
+            "from": [{"podSelector": {"matchLabels": self.pod_labels(GATEWAY_KIND)}}],
+            "ports": [{"protocol": "TCP", "port": SEAT_PORT}],
+        }
+        return self._seat_policy("-seats", {"policyTypes": ["Ingress"], "ingress": [rule]})
+
+    def departures_policy(self) -> Json:
+        """A seat reaches everything but the cloud's metadata service; with `egress: none`, nothing.
+
+        An object of its own: kube-router (and so k3s) takes a policy's rules for either direction, and a seat that may
+        go anywhere would come into every other one.
+        """
         egress: list[Json] = []
         if self.wishes.egress != "none":
             egress = [
@@ -144,21 +156,14 @@ class SeatObjects:
                     ]
                 },
             ]
+        return self._seat_policy("-seats-out", {"policyTypes": ["Egress"], "egress": egress})
+
+    def _seat_policy(self, suffix: str, rules: Json) -> Json:
         return {
             "apiVersion": "networking.k8s.io/v1",
             "kind": "NetworkPolicy",
-            "metadata": self.metadata("-seats", "policy"),
-            "spec": {
-                "podSelector": {"matchLabels": self.pod_labels(SEAT_KIND)},
-                "policyTypes": ["Ingress", "Egress"],
-                "ingress": [
-                    {
-                        "from": [{"podSelector": {"matchLabels": self.pod_labels(GATEWAY_KIND)}}],
-                        "ports": [{"protocol": "TCP", "port": SEAT_PORT}],
-                    }
-                ],
-                "egress": egress,
-            },
+            "metadata": self.metadata(suffix, "policy"),
+            "spec": {"podSelector": {"matchLabels": self.pod_labels(SEAT_KIND)}, **rules},
         }
 
     def gateway_policy(self) -> Json:
