@@ -11,7 +11,7 @@ from workshop.core.launch import seat_command
 from workshop.core.provision import provision, starts_at_once, wait_until_ready
 from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
 from workshop.model.events import Noted
-from workshop.model.seat import SeatRecord, seat_name
+from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.service import pushed, pushing, rooms
@@ -80,8 +80,14 @@ async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repo
     facts = await room.runtime.facts()
 
     async def one(number: int) -> str:
-        kept = await archive_seat(wiring, room, number)
-        generation = records[number].generation + 1
+        before = records[number]
+        try:
+            files = f"its files are in {await archive_seat(wiring, room, number)}"
+        except SeatFailed as error:
+            if not _out_of_reach(before):
+                raise
+            files = f"its files could not be saved: {before.detail or error.message}"
+        generation = before.generation + 1
         (outcome,) = await provision(
             room.runtime,
             room.classroom,
@@ -91,15 +97,21 @@ async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repo
             report=report,
         )
         if outcome.error is not None or outcome.record is None:
-            raise SeatFailed(f"{outcome.error.message if outcome.error else ''} Its files are in {kept}.".strip())
+            raise SeatFailed(f"{outcome.error.message if outcome.error else ''} {files[0].upper()}{files[1:]}.".strip())
         pushed.owe(wiring, room.classroom.uid, [number])
         await pushing.catch_up(wiring, room, outcome.record)
         wiring.store.record(room.classroom.uid, "reset", "a fresh seat", seat=number)
-        return f"fresh; its files are in {kept}"
+        return f"fresh; {files}"
 
     result = await each("reset", seats, one, report)
     await refresh(wiring, room)
     return result
+
+
+def _out_of_reach(record: SeatRecord) -> bool:
+    """Whether waiting would not bring the seat's files back: its machine is gone, or it never ran."""
+    never_ran = record.state is SeatState.FAILED and record.exit_code is None and not record.restarts
+    return record.state is SeatState.LOST or never_ran
 
 
 async def act(
