@@ -92,7 +92,7 @@ class ClusterClient:
                 except TimeoutError as error:
                     raise _away(access, f"no answer within {CONNECT:.0f} s") from error
                 except _LOST as error:
-                    raise _away(access, str(error) or type(error).__name__) from error
+                    raise _away(access, _why(error)) from error
                 self._met = True
         return self.version
 
@@ -123,7 +123,7 @@ class ClusterClient:
                 return await self._once(method, path, params=params, body=body, content_type=content_type)
             except _LOST as error:
                 if not repeat or time.monotonic() + pause > deadline:
-                    raise _away(await self.access(), str(error) or type(error).__name__, stopped=True) from error
+                    raise _away(await self.access(), _why(error), stopped=True) from error
             except ApiRefused as error:
                 if error.status not in (429, 500, 502, 503, 504) or time.monotonic() + pause > deadline:
                     raise
@@ -278,7 +278,7 @@ class ClusterClient:
                         )
                     yield event
         except _LOST as error:
-            raise _away(access, str(error) or type(error).__name__, stopped=True) from error
+            raise _away(access, _why(error), stopped=True) from error
 
     @contextlib.asynccontextmanager
     async def socket(
@@ -312,7 +312,7 @@ class ClusterClient:
                 status=error.status,
             ) from error
         except _LOST as error:
-            raise _away(access, str(error) or type(error).__name__, stopped=True) from error
+            raise _away(access, _why(error), stopped=True) from error
 
     async def aclose(self) -> None:
         session, self._session = self._session, None
@@ -376,6 +376,13 @@ def _transport(access: Access) -> dict[str, Any]:
     if access.proxy:
         options["proxy"] = access.proxy
     return options
+
+
+def _why(error: BaseException) -> str:
+    """What happened to a connection, in the system's words."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return f"{error.host}:{error.port}: {error.os_error.strerror or error.os_error}"
+    return str(error) or type(error).__name__
 
 
 def _away(access: Access, why: str, *, stopped: bool = False) -> RuntimeUnreachable:
