@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import os
 import re
 import socket
+import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+from uv import find_uv_bin
 
 from workshop.errors import UsageError
 from workshop.gateway.server import Gateway
@@ -381,6 +384,7 @@ async def open_house(machine: Path) -> AsyncIterator[OpenHouse]:
         pin: str = "",
         public_url: str = "",
         ui: Ui = Ui.LAB,
+        open_path: str = "",
         settings: dict[str, Any] | None = None,
         pulse_interval: float = 0,
         tls: bool = False,
@@ -389,7 +393,7 @@ async def open_house(machine: Path) -> AsyncIterator[OpenHouse]:
             name="test", uid=new_uid(), key=new_key(), workshop="Plotting with Python", runtime="fake", image="",
             commit="", seats=seats, door=Door("127.0.0.1", free_port(), public_url=public_url, tls=tls),
             created=datetime.now(UTC),
-            ends=datetime.now(UTC) + timedelta(hours=2), ui=ui, spares=spares, pin=pin,
+            ends=datetime.now(UTC) + timedelta(hours=2), ui=ui, open_path=open_path, spares=spares, pin=pin,
         )  # fmt: skip
         room = FakeRoom(classroom)
         started = {}
@@ -432,3 +436,22 @@ async def student_of() -> AsyncIterator[NewStudent]:
     yield make
     for student in students:
         await student.session.close()
+
+
+PACKAGES = ("jupyterlab", "notebook", "jupyter-server-proxy")
+
+
+@pytest.fixture(scope="session")
+def jupyter_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs: named by `WORKSHOP_TEST_JUPYTER`, or installed for this run."""
+    if named := os.environ.get("WORKSHOP_TEST_JUPYTER", ""):
+        return Path(named)
+    folder = tmp_path_factory.mktemp("jupyter")
+    for command in (
+        ("venv", str(folder)),
+        ("pip", "install", "--python", str(folder / "bin/python"), *PACKAGES),
+    ):
+        done = subprocess.run((find_uv_bin(), "-q", *command), capture_output=True, text=True, timeout=300, check=False)
+        if done.returncode:
+            pytest.skip(f"Jupyter could not be installed: {done.stderr.strip()[-300:]}")
+    return folder / "bin"

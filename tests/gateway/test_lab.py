@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import subprocess
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -14,89 +13,21 @@ from typing import Any
 
 import aiohttp
 import pytest
-from uv import find_uv_bin
 
-from tests.gateway.conftest import House, NewStudent, OpenHouse, free_port, until
-from workshop.core.launch import seat_command
+from tests.gateway.conftest import NewStudent, OpenHouse, until
+from tests.gateway.ui_seat import UiSeat, make_home
 from workshop.gateway.pulse import take_pulse
-from workshop.model.seat import SeatState
 
 pytestmark = [pytest.mark.network]
 
 WIRE_LIMIT = 1_600_000
-NOTEBOOK = {
-    "cells": [
-        {"cell_type": "code", "execution_count": None, "id": "a", "metadata": {}, "outputs": [], "source": "print(6*7)"}
-    ],
-    "metadata": {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
-    "nbformat": 4,
-    "nbformat_minor": 5,
-}
-
-
-@pytest.fixture(scope="session")
-def jupyter_lab(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The program: named by `WORKSHOP_TEST_JUPYTER`, or installed into a folder of this run."""
-    if named := os.environ.get("WORKSHOP_TEST_JUPYTER", ""):
-        return named
-    folder = tmp_path_factory.mktemp("jupyter")
-    for command in (("venv", str(folder)), ("pip", "install", "--python", str(folder / "bin/python"), "jupyterlab")):
-        done = subprocess.run((find_uv_bin(), "-q", *command), capture_output=True, text=True, timeout=300, check=False)
-        if done.returncode:
-            pytest.skip(f"JupyterLab could not be installed: {done.stderr.strip()[-300:]}")
-    return str(folder / "bin" / "jupyter-lab")
-
-
-class LabSeat:
-    """Seat 1 of a house, as a process of JupyterLab."""
-
-    def __init__(self, house: House, program: str, home: Path) -> None:
-        self.house = house
-        self.home = home
-        self.command = seat_command(house.room.classroom, 1)
-        self.port = free_port()
-        self._program = program
-        self._process: asyncio.subprocess.Process | None = None
-
-    async def start(self) -> None:
-        home = str(self.home)
-        environment = os.environ | dict(self.command.env) | {"HOME": home, "JUPYTER_CONFIG_DIR": f"{home}/.jupyter"}
-        environment["PATH"] = f"{Path(self._program).parent}:{environment['PATH']}"
-        argv = [self._program, *self.command.arguments("127.0.0.1", self.port)[1:], "--allow-root"]
-        with (self.home / "lab.log").open("ab") as log:
-            self._process = await asyncio.create_subprocess_exec(
-                *argv, cwd=self.home, env=environment, stdout=log, stderr=log
-            )
-        headers = {"Authorization": f"token {self.command.token}"}
-        async with aiohttp.ClientSession(headers=headers) as session, asyncio.timeout(60):
-            while True:
-                try:
-                    async with session.get(f"{self.endpoint}{self.command.ready_path}") as answer:
-                        if answer.status == 200:
-                            break
-                except aiohttp.ClientError:
-                    await asyncio.sleep(0.1)
-        self.house.room.ready(1, self.endpoint, token=self.command.token)
-
-    @property
-    def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    async def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            await asyncio.wait_for(self._process.wait(), 30)
-            self._process = None
-            self.house.room.down(1, SeatState.STOPPED)
 
 
 @pytest.fixture
-async def lab(open_house: OpenHouse, jupyter_lab: str, machine: Path) -> AsyncIterator[LabSeat]:
+async def lab(open_house: OpenHouse, jupyter_programs: Path, machine: Path) -> AsyncIterator[UiSeat]:
     house = await open_house(seats=1, servers=0)
-    home = machine / "seat"
-    home.mkdir()
-    (home / "hello.ipynb").write_text(json.dumps(NOTEBOOK))
-    seat = LabSeat(house, jupyter_lab, home)
+    home = make_home(machine)
+    seat = UiSeat(house, jupyter_programs, home)
     await seat.start()
     yield seat
     await seat.stop()
@@ -119,12 +50,21 @@ async def _run(page: Any, ui: Any, code: str, output: str) -> None:
 
 
 @pytest.mark.browser
-async def test_a_participant_works_through_restarts_of_gateway_and_seat(lab: LabSeat, browser: Any) -> None:
+async def test_a_participant_works_through_restarts_of_gateway_and_seat(lab: UiSeat, browser: Any) -> None:
     house = lab.house
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, accept_downloads=True)
     context.set_default_timeout(30_000)
     page = await context.new_page()
     await page.goto(f"{house.url}/s/{house.code(1)}")
+
+    ui = page.frame_locator("#ui")
+    await ui.locator(".jp-LauncherCard", has_text="Terminal").click()
+    await ui.locator(".jp-Terminal .xterm-helper-textarea").wait_for(state="attached")
+    await ui.locator(".jp-Terminal").click()
+    await page.keyboard.type("echo $((6 * 7)) > from-the-terminal\n")
+    told = lab.home / "from-the-terminal"
+    await until(lambda: told.exists() and told.read_text() == "42\n", seconds=30)
+
     ui = await _open_notebook(page)
     await _run(page, ui, "'seven times six: %d' % (6 * 7)", "seven times six: 42")
 
@@ -166,7 +106,7 @@ async def test_a_participant_works_through_restarts_of_gateway_and_seat(lab: Lab
 
 @pytest.mark.browser
 async def test_the_first_page_is_small_on_the_wire_for_the_first_and_every_next_student(
-    lab: LabSeat, browser: Any
+    lab: UiSeat, browser: Any
 ) -> None:
     for _ in range(2):
         context = await browser.new_context(viewport={"width": 1280, "height": 800})
@@ -183,7 +123,7 @@ async def test_the_first_page_is_small_on_the_wire_for_the_first_and_every_next_
         await context.close()
 
 
-async def _kernel(lab: LabSeat, student: Any) -> tuple[str, aiohttp.ClientWebSocketResponse]:
+async def _kernel(lab: UiSeat, student: Any) -> tuple[str, aiohttp.ClientWebSocketResponse]:
     headers = {"Accept": "*/*", "Origin": lab.house.url}
     async with student.session.post("/seat/01/api/kernels", headers=headers) as answer:
         name = (await answer.json())["id"]
@@ -208,7 +148,7 @@ async def _replied(socket: aiohttp.ClientWebSocketResponse, name: str) -> None:
             missing -= {told["msg_type"], told["content"].get("execution_state")}
 
 
-async def test_pulses_change_nothing_and_a_silent_cell_is_busy(lab: LabSeat, student_of: NewStudent) -> None:
+async def test_pulses_change_nothing_and_a_silent_cell_is_busy(lab: UiSeat, student_of: NewStudent) -> None:
     student = student_of(lab.house)
     await student.enter(1)
     _, socket = await _kernel(lab, student)

@@ -335,7 +335,7 @@ async def test_who_has_no_seat_is_sent_to_the_join_page_and_scripts_are_told(
 ) -> None:
     async with student_of(house).get("/seat/01/lab/tree/x.ipynb") as answer:
         assert answer.url.path == "/join"
-        assert "no key to that seat" in await answer.text()
+        assert "does not know that seat" in await answer.text()
     async with student_of(house).get("/seat/01/api/status", headers={"Accept": "application/json"}) as answer:
         assert answer.status == 403
 

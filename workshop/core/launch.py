@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from workshop.model.classroom import DATA_OPTION, OWN_SERVER_OPTION, Classroom, Ui
@@ -107,8 +108,8 @@ def default_url(classroom: Classroom, default: str) -> str:
     """Where a participant lands, below the seat's path: the workshop's file if it names one."""
     if not classroom.open_path or classroom.ui in (Ui.WEB, Ui.RSTUDIO, Ui.VSCODE):
         return default
-    return (
-        f"{default}/tree/{quote(classroom.open_path)}"
-        if classroom.ui is Ui.LAB
-        else f"/notebooks/{quote(classroom.open_path)}"
-    )
+    path = quote(classroom.open_path)
+    if classroom.ui is Ui.LAB:
+        return f"{default}/tree/{path}"
+    kind = PurePosixPath(classroom.open_path).suffix
+    return f"/notebooks/{path}" if kind == ".ipynb" else f"/edit/{path}" if kind else f"/tree/{path}"
