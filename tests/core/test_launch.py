@@ -35,6 +35,15 @@ def test_jupyter_opens_the_workshops_file_by_the_setting_that_its_own_page_heeds
     assert command.ready_path == "/seat/01/api/status"
 
 
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [("lesson.ipynb", "/notebooks/lesson.ipynb"), ("data/readme.md", "/edit/data/readme.md"), ("data", "/tree/data")],
+)
+def test_notebook_7_shows_notebooks_files_and_folders_each_in_its_own_place(path: str, place: str) -> None:
+    command = seat_command(replace(ROOM, ui=Ui.NOTEBOOK, open_path=path), 1)
+    assert f"--JupyterNotebookApp.default_url={place}" in command.argv
+
+
 def test_a_web_app_is_ready_when_its_own_page_answers() -> None:
     command = seat_command(replace(ROOM, ui=Ui.WEB, open_path="hello/"), 2)
     assert command.ready_path == "/seat/02/hello/"
