@@ -23,7 +23,7 @@ from workshop.model.classroom import Door
 from workshop.model.events import Warned
 
 INTERFACES = [
-    ("lo", "127.0.0.1"), ("lo", "::1"), ("docker0", "172.17.0.1"), ("br-0a1b2c", "172.30.0.1"),
+    ("lo", "127.0.0.1"), ("lo", "::1"), ("docker0", "172.17.0.1"), ("br-0a1b2c", "172.30.0.1"), ("ws-python-7qajs", "172.31.0.1"),
     ("wlan0", "192.168.1.20"), ("eth1", "10.9.8.7"),
     ("tailscale0", "100.101.102.103"), ("tun0", "10.8.0.6"), ("eth0", "203.0.114.9"),
     ("wlan0", "fe80::1"), ("en7", "169.254.3.4"), ("wlan0", "fd00::20"),
@@ -39,7 +39,8 @@ def test_every_address_is_told_with_what_it_is_good_for() -> None:
     assert kinds == {
         "192.168.1.20": AddressKind.LAN, "10.9.8.7": AddressKind.LAN, "fd00::20": AddressKind.LAN,
         "100.101.102.103": AddressKind.VPN, "10.8.0.6": AddressKind.VPN, "203.0.114.9": AddressKind.PUBLIC,
-        "172.17.0.1": AddressKind.VIRTUAL, "172.30.0.1": AddressKind.VIRTUAL, "127.0.0.1": AddressKind.LOOPBACK,
+        "172.17.0.1": AddressKind.VIRTUAL, "172.30.0.1": AddressKind.VIRTUAL,
+        "172.31.0.1": AddressKind.VIRTUAL, "127.0.0.1": AddressKind.LOOPBACK,
         "::1": AddressKind.LOOPBACK,
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ WATCH_SECONDS = 5.0
 
 _VPN = re.compile(r"(tun|tap|wg|tailscale|utun|ppp|zt|nordlynx|vpn|ipsec|gpd)", re.IGNORECASE)
 _VIRTUAL = re.compile(
-    r"(docker|br-|veth|cni|podman|lxc|lxd|virbr|vnet|vboxnet|vmnet|bridge|flannel|cali|kube|k8s|vEthernet)",
+    r"(docker|br-|ws-|veth|cni|podman|lxc|lxd|virbr|vnet|vboxnet|vmnet|bridge|flannel|cali|kube|k8s|vEthernet)",
     re.IGNORECASE,
 )
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
