@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
 
 from tests.tui.support import NOW, ScriptedService, classroom, snapshot_of, unreachable_error
@@ -239,7 +240,7 @@ async def test_activity_is_drawn_over_time(app: Callable[..., WorkshopApp], scri
         await press(pilot, "4")
         await shows(pilot, "18 of 24")
         assert "Memory 4.9 GB" in screen_text(pilot.app)
-        assert "█" * 20 in screen_text(pilot.app)
+        await shows(pilot, "█" * 20)
 
 
 async def test_a_lost_gateway_is_a_banner_and_the_last_picture_stays(
@@ -418,3 +419,16 @@ async def test_two_terminals_on_one_class_see_the_same(
         scripted.change(ROOM, replace(scripted.rooms[ROOM], seats=tuple(seats)))
         await shows(pilot_one, "24 of 24 ready")
         await shows(pilot_two, "24 of 24 ready")
+
+
+async def test_keys_typed_ahead_of_a_question_do_not_act_on_what_lies_below(
+    app: Callable[..., WorkshopApp], scripted: ScriptedService
+) -> None:
+    async with in_class(app) as (running, pilot):
+        for key in ("t", "5", "c", "enter"):  # at once, as a terminal passes on what was typed while it was busy
+            running.post_message(events.Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: isinstance(running.screen, AskDialog))
+        await press(pilot, "escape")
+        await until(pilot, lambda: isinstance(running.screen, ClassScreen))
+        assert running.screen.view == "seats"  # type: ignore[attr-defined]
+        assert notices(running) == []

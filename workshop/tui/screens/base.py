@@ -17,6 +17,7 @@ from workshop.tui.performing import Performer, performers
 from workshop.tui.widgets.bars import KeyBar, Parts, TopBar
 
 R = TypeVar("R")
+A = TypeVar("A")
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
 
 
@@ -67,6 +68,20 @@ class News(Performer):
             if action_id in {action.id for action in self.workshop.actions_of(node)}:
                 await node.action_perform(action_id)
                 return
+
+    def ask_first(self, doing: str, dialog: BaseDialog[A], then: Callable[[A], Awaitable[object]]) -> None:
+        """Show a question at once, so that keys typed ahead cannot act on what lies below it; go on with its answer.
+
+        Args:
+            doing: what is said to have failed.
+            then: takes the answer; left out when there is none, or it is no.
+        """
+
+        def answered(answer: A | None) -> None:
+            if answer is not None and answer is not False:
+                self.work(doing, lambda: then(answer))
+
+        self.app.push_screen(dialog, answered)
 
     def work(self, doing: str, work: Callable[[], Awaitable[object]], *, group: str = "default") -> None:
         """Run something that waits; it ends with the screen, and a failure is told. `doing` says what failed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workshop.actions import BY_ID
 from workshop.model.amounts import format_span, parse_span
@@ -16,6 +17,9 @@ from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.base import News
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.screens.starting import begin_add, begin_collect, begin_push
+
+if TYPE_CHECKING:
+    from workshop.tui.screens.handouts import Handouts
 
 _ROOM = ("class.room_check", "class.addresses")
 NEEDS_CLASS = ("class.projector", "class.handouts", "class.report", "class.cost", *_ROOM)
@@ -45,7 +49,7 @@ class RoomActs(News):
             return ""
         if self.gone and (BY_ID[action_id].changes or action_id in NEEDS_CLASS):
             return "the classroom is gone."
-        needs = (*NEEDS_CLASS, "class.copy_join", "class.copy_links", "class.definition")
+        needs = (*NEEDS_CLASS, "class.collect", "class.copy_join", "class.copy_links", "class.definition")
         if self.snapshot is None and action_id in needs:
             return "the classroom is not known yet."
         if action_id == "class.say" and self.snapshot is not None and not self.snapshot.gateway:
@@ -83,51 +87,36 @@ class RoomActs(News):
         await self.workshop.copy(links_text(seats, self.snapshot.classroom.join_url()), f"{len(seats)} links")
 
     def do_class_say(self) -> None:
-        self.work("Saying it", self._say)
-
-    async def _say(self) -> None:
-        text = await self.app.push_screen_wait(
-            AskDialog(
-                "Say to the class",
-                "It appears on every seat page.",
-                placeholder="We go on at 10:45",
-                check=lambda given: _message_problem(given),
-            )
+        dialog = AskDialog(
+            "Say to the class",
+            "It appears on every seat page.",
+            placeholder="We go on at 10:45",
+            check=_message_problem,
         )
-        if text is not None:
-            await self.workshop.service.say(self.room, text.strip())
-            self.workshop.say("Said to the class.")
+        self.ask_first("Saying it", dialog, self._say)
+
+    async def _say(self, text: str) -> None:
+        await self.workshop.service.say(self.room, text.strip())
+        self.workshop.say("Said to the class.")
 
     def do_class_extend(self) -> None:
-        self.work("Extending", self._extend)
-
-    async def _extend(self) -> None:
         ends = self.snapshot.ends if self.snapshot else None
         now = f"It ends at {self.workshop.local(ends):%H:%M}. " if ends else ""
-        text = await self.app.push_screen_wait(
-            AskDialog("Extend the class", f"{now}By how much: 30m, 1h, 1h30m", value="30m", check=_span_problem)
-        )
-        if text is None:
-            return
+        text = f"{now}By how much: 30m, 1h, 1h30m"
+        self.ask_first("Extending", AskDialog("Extend the class", text, value="30m", check=_span_problem), self._extend)
+
+    async def _extend(self, text: str) -> None:
         span = parse_span(text)
         new = await self.workshop.service.extend(self.room, span)
         self.workshop.say(f"Extended by {format_span(span)}: it ends at {self.workshop.local(new):%H:%M}.")
 
     def do_class_add(self) -> None:
-        self.work("Adding seats", self._add)
-
-    async def _add(self) -> None:
         there = len(self.snapshot.seats) if self.snapshot else 0
-        text = await self.app.push_screen_wait(
-            AskDialog(
-                "Add seats",
-                f"{counted(there, 'seat')} there. The new ones come up while the others work.",
-                value="1",
-                check=_count_problem,
-            )
-        )
-        if text is not None:
-            begin_add(self.workshop, self.room, int(text))
+        text = f"{counted(there, 'seat')} there. The new ones come up while the others work."
+        self.ask_first("Adding seats", AskDialog("Add seats", text, value="1", check=_count_problem), self._add)
+
+    async def _add(self, text: str) -> None:
+        begin_add(self.workshop, self.room, int(text))
 
     # Break, files
 
@@ -136,60 +125,54 @@ class RoomActs(News):
         return ()
 
     def do_class_pause(self) -> None:
-        self.work("The break", self._pause)
-
-    async def _pause(self) -> None:
         if self.snapshot is not None and self.snapshot.break_until is not None:
-            await self.workshop.service.break_(self.room, None)
-            self.workshop.say("The break is over.")
+            self.work("The break", self._end_break)
             return
-        text = await self.app.push_screen_wait(
-            AskDialog("A break", "Nobody counts as idle until it is over. How long: 15m, 1h", value="15m",
-                      check=_span_problem)
-        )  # fmt: skip
-        if text is not None:
-            until = await self.workshop.service.break_(self.room, parse_span(text))
-            self.workshop.say(f"A break until {self.workshop.local(until):%H:%M}." if until else "The break is over.")
+        text = "Nobody counts as idle until it is over. How long: 15m, 1h"
+        self.ask_first("The break", AskDialog("A break", text, value="15m", check=_span_problem), self._begin_break)
+
+    async def _end_break(self) -> None:
+        await self.workshop.service.break_(self.room, None)
+        self.workshop.say("The break is over.")
+
+    async def _begin_break(self, text: str) -> None:
+        until = await self.workshop.service.break_(self.room, parse_span(text))
+        self.workshop.say(f"A break until {self.workshop.local(until):%H:%M}." if until else "The break is over.")
 
     def do_class_collect(self) -> None:
-        self.work("Collecting", self._collect)
-
-    async def _collect(self) -> None:
         assert self.snapshot is not None
         seats = self.marked()
         whose = counted(len(seats), "marked seat") if seats else "every seat that was used"
-        text = await self.app.push_screen_wait(
-            AskDialog(
-                "Collect the work",
-                f"An archive for {whose}, with a manifest, into the folder",
-                wide=True,
-                value=shown(self.workshop.service.collect_folder(self.snapshot.classroom)),
-                check=lambda given: "" if given.strip() else "A folder is needed.",
-            )
+        dialog = AskDialog(
+            "Collect the work",
+            f"An archive for {whose}, with a manifest, into the folder",
+            value=shown(self.workshop.service.collect_folder(self.snapshot.classroom)),
+            check=lambda given: "" if given.strip() else "A folder is needed.",
+            wide=True,
         )
-        if text is not None:
+
+        async def collect(text: str) -> None:
             begin_collect(self.workshop, self.room, Path(text.strip()).expanduser(), seats)
 
-    def do_class_push(self) -> None:
-        self.work("Handing out", self._push)
+        self.ask_first("Collecting", dialog, collect)
 
-    async def _push(self) -> None:
+    def do_class_push(self) -> None:
         seats = self.marked()
-        text = await self.app.push_screen_wait(
-            AskDialog(
-                "Hand out files",
-                "Files or folders of this machine, with spaces between them; `newer` for a newer commit. Shown first.",
-                placeholder="solutions/03.ipynb",
-                wide=True,
-                check=_files_problem,
-            )
+        dialog = AskDialog(
+            "Hand out files",
+            "Files or folders of this machine, with spaces between them; `newer` for a newer commit. Shown first.",
+            placeholder="solutions/03.ipynb",
+            check=_files_problem,
+            wide=True,
         )
-        if text is None:
-            return
+        self.ask_first("Handing out", dialog, lambda text: self._push(text, seats))
+
+    async def _push(self, text: str, seats: tuple[int, ...]) -> None:
         words = shlex.split(text)
         newer = words == ["newer"]
         files = () if newer else tuple(str(Path(word).expanduser()) for word in words)
         source = PushSource(files=files, newer=newer)
+        self.workshop.say("Looking at what would change in each seat…")
         plan = await self.workshop.service.push_plan(self.room, source, seats=seats or None)
         lines = [plan.sentence, *plan.notes]
         lines += [f"seat {seat.number:02d}: {seat.sentence}" for seat in plan.seats[:MOST_TOLD]]
@@ -200,19 +183,18 @@ class RoomActs(News):
     # Papers
 
     def do_class_handouts(self) -> None:
-        self.work("Writing cards", self._handouts)
-
-    async def _handouts(self) -> None:
         from workshop.tui.screens.handouts import HandoutDialog
+
+        assert self.snapshot is not None
+        given = len(handed_out(self.snapshot.seats))
+        folder = self.workshop.places.handouts / self.room
+        dialog = HandoutDialog(folder, given, len(self.snapshot.seats) - given)
+        self.ask_first("Writing cards", dialog, self._write_handouts)
+
+    async def _write_handouts(self, asked: Handouts) -> None:
         from workshop.tui.screens.written import WrittenDialog
 
-        app, snapshot = self.workshop, self.snapshot
-        assert snapshot is not None
-        given = len(handed_out(snapshot.seats))
-        dialog = HandoutDialog(app.places.handouts / self.room, given, len(snapshot.seats) - given)
-        asked = await app.push_screen_wait(dialog)
-        if asked is None:
-            return
+        app = self.workshop
         palette = app.themes.palette(app.theme)
         written = await app.service.write_handouts(self.room, asked.folder, asked.kinds, palette, spares=asked.spares)
         note = "They hold the seats' links: only you can read them. Never leave cards lying in an open room."

@@ -199,9 +199,6 @@ class SeatActs(News):
         self._begin(title, self.targets(), lambda wanted, report: self._act(verb, wanted, report))
 
     def do_seat_memory(self) -> None:
-        self.work("Raising memory", self._raise_memory)
-
-    async def _raise_memory(self) -> None:
         seats = self.seats()
         limit = max(seat.memory_limit or 0 for seat in seats) or STEP
         wanted = -(-int(limit * RAISE) // STEP) * STEP
@@ -211,28 +208,29 @@ class SeatActs(News):
             "Raise",
             danger=False,
         )
-        if await self.app.push_screen_wait(dialog):
+
+        async def raise_memory(_yes: bool) -> None:
             numbers = tuple(seat.number for seat in seats)
             self._begin("Raise memory", numbers, lambda n, report: self._act("memory", n, report, bytes=wanted))
 
-    def do_seat_label(self) -> None:
-        self.work("Labelling", self._label)
+        self.ask_first("Raising memory", dialog, raise_memory)
 
-    async def _label(self) -> None:
+    def do_seat_label(self) -> None:
         from workshop.tui.screens.ask import AskDialog
 
         seats = self.seats()
         numbers = tuple(seat.number for seat in seats)
-        text = await self.app.push_screen_wait(
-            AskDialog(
-                f"Label of {self.named(numbers)}",
-                "A name or a note; empty takes it away. It never leaves this machine.",
-                value=seats[0].label,
-                check=lambda given: f"At most {LABEL_LONGEST} signs." if len(given.strip()) > LABEL_LONGEST else "",
-            )
+        dialog = AskDialog(
+            f"Label of {self.named(numbers)}",
+            "A name or a note; empty takes it away. It never leaves this machine.",
+            value=seats[0].label,
+            check=lambda given: f"At most {LABEL_LONGEST} signs." if len(given.strip()) > LABEL_LONGEST else "",
         )
-        if text is not None:
+
+        async def label(text: str) -> None:
             self._begin("Label", numbers, lambda n, report: self._act("label", n, report, text=text.strip()))
+
+        self.ask_first("Labelling", dialog, label)
 
     def do_seat_shell(self) -> None:
         # the app's worker: a screen that closes must not take the terminal from the shell
@@ -262,11 +260,10 @@ class SeatActs(News):
         if taken and len(numbers) > 1:
             lines = [*lines, f"{taken} of them are taken by somebody."]
 
-        async def ask() -> None:
-            if await self.app.push_screen_wait(ConfirmDialog(f"{verb} {self.named(numbers)}?", lines, verb)):
-                self._begin(verb, numbers, act)
+        async def begin(_yes: bool) -> None:
+            self._begin(verb, numbers, act)
 
-        self.work(verb, ask)
+        self.ask_first(verb, ConfirmDialog(f"{verb} {self.named(numbers)}?", lines, verb), begin)
 
     def _begin(self, title: str, numbers: tuple[int, ...], act: Act) -> None:
         """Do it as a job, which goes on when the screen is left; its end is told with a result per seat."""

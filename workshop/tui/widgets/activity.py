@@ -34,14 +34,22 @@ class _Curve:
 class ActivityPlots(VerticalScroll):
     """Three curves under each other, over one line of time."""
 
+    _shown: tuple[RoomHistory, datetime, Callable[[datetime], datetime]] | None = None
+
     def compose(self) -> ComposeResult:
         yield Text("", id="plots")
+
+    def on_resize(self) -> None:
+        """Before it is laid out for the first time it does not know how wide it is."""
+        if self._shown is not None:
+            self.show(*self._shown)
 
     def show(self, history: RoomHistory, now: datetime, local: Callable[[datetime], datetime]) -> None:
         """
         Args:
             local: a moment in the zone in which times are shown.
         """
+        self._shown = (history, now, local)
         plots = self.query_one("#plots", Text)
         if history.snapshot is None or not history.points:
             plots.say(Content.styled("No readings yet.", "$text-muted"))
