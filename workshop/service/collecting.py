@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from workshop.core.changes import Change, Kind, State, compare, fingerprint, is_junk, worth_collecting
@@ -78,6 +79,7 @@ async def collect_seats(
     report: Report,
 ) -> CollectReport:
     """Archives and manifest in `folder`; a seat that cannot be read has its error there, and stops no other."""
+    began = monotonic()
     manifest = _Manifest.open(folder, room, wiring.clock)
     base = await baseline(wiring, room)
     if not base.known:
@@ -96,7 +98,8 @@ async def collect_seats(
 
     results = tuple(await asyncio.gather(*(one(number) for number in chosen)))
     failed = sum(bool(result.error) for result in results)
-    report(StepFinished("collect", f"{len(results) - failed} of {len(results)} seats collected into {folder}"))
+    text = f"{len(results) - failed} of {len(results)} seats collected into {folder}"
+    report(StepFinished("collect", text, monotonic() - began))
     return CollectReport(room.classroom.name, folder, results)
 
 

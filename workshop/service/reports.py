@@ -200,7 +200,8 @@ class CollectedSeat:
         what = ", ".join(counts) or "nothing was changed"
         again = ", collected before" if self.unchanged else ""
         missing = f"; {len(self.not_taken)} not taken" if self.not_taken else ""
-        return f"{what}, {format_size(self.size_bytes)}{again}{missing}"
+        size = f", {format_size(self.size_bytes)}" if counts else ""
+        return f"{what}{size}{again}{missing}"
 
 
 @dataclass(frozen=True, slots=True)

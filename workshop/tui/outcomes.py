@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from pathlib import Path
 
 from workshop.model.amounts import format_size, format_span
 from workshop.model.image import Image
@@ -13,6 +14,7 @@ from workshop.present.rows import counted
 from workshop.service import DownReport, UpReport
 from workshop.service.reports import CollectReport, PushReport, RehearsalReport
 from workshop.tui.jobs import Job
+from workshop.tui.places import shown
 
 
 def result_sentence(job: Job, now: datetime) -> str:
@@ -30,15 +32,16 @@ def result_sentence(job: Job, now: datetime) -> str:
         case UpReport() as report:
             return _up(report)
         case DownReport() as report:
-            where = f" The work is in {report.collected}." if report.collected else ""
-            return f"{removal_sentence(report.removal)}{where}"
+            where = f" The work is in {shown(Path(report.collected))}." if report.collected else ""
+            told = f" The report is in {shown(report.report)}." if report.report else ""
+            return f"{removal_sentence(report.removal)}{where}{told}"
         case Removal() as removal:
             return removal_sentence(removal)
         case RehearsalReport() as report:
             return _rehearsal(report)
         case CollectReport() as report:
             done = len(report.seats) - len(report.failed)
-            return f"The work of {counted(done, 'seat')} is in {report.folder}"
+            return f"The work of {counted(done, 'seat')} is in {shown(report.folder)}"
         case PushReport() as report:
             return report.sentence
         case _:
