@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from pathlib import Path
 
 from workshop.model.amounts import format_size, format_span
 from workshop.model.image import Image
