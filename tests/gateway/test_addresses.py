@@ -23,7 +23,8 @@ from workshop.model.classroom import Door
 from workshop.model.events import Warned
 
 INTERFACES = [
-    ("lo", "127.0.0.1"), ("lo", "::1"), ("docker0", "172.17.0.1"), ("br-0a1b2c", "172.30.0.1"), ("ws-python-7qajs", "172.31.0.1"),
+    ("lo", "127.0.0.1"), ("lo", "::1"), ("docker0", "172.17.0.1"), ("br-0a1b2c", "172.30.0.1"),
+    ("ws-python-7qajs", "172.31.0.1"),
     ("wlan0", "192.168.1.20"), ("eth1", "10.9.8.7"),
     ("tailscale0", "100.101.102.103"), ("tun0", "10.8.0.6"), ("eth0", "203.0.114.9"),
     ("wlan0", "fe80::1"), ("en7", "169.254.3.4"), ("wlan0", "fd00::20"),
