@@ -31,6 +31,7 @@ from time import perf_counter
 import aiohttp
 
 from workshop.core.launch import seat_command
+from workshop.core.provision import probe_pause
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.service.wiring import utc_now
 
@@ -211,14 +212,13 @@ class Bench:
 
 async def _ready(http: aiohttp.ClientSession, url: str, began: float) -> float:
     """Seconds until the address answers 200, asked as often as `workshop` asks."""
-    pause = 0.05
+    asked = perf_counter()
     while True:
         with contextlib.suppress(aiohttp.ClientError, TimeoutError):  # it starts
             async with http.get(url, timeout=aiohttp.ClientTimeout(total=5)) as answer:
                 if answer.status == 200:
                     return perf_counter() - began
-        await asyncio.sleep(pause)
-        pause = min(0.5, pause * 1.2)
+        await asyncio.sleep(probe_pause(perf_counter() - asked))
 
 
 def run(argv: Sequence[str], env: dict[str, str] | None = None) -> str:

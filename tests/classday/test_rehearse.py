@@ -14,7 +14,7 @@ from workshop.core.fit import fit
 from workshop.errors import UsageError
 from workshop.model.seat import Limits
 from workshop.model.snapshot import EngineFacts
-from workshop.service import Service, peaks, rehearsing
+from workshop.service import Service, peaks, rehearsal_rooms
 from workshop.service.wiring import Wiring
 
 GB = 1024**3
@@ -83,7 +83,7 @@ async def test_a_rehearsal_that_is_given_up_leaves_nothing(
     task = asyncio.create_task(service.rehearse(str(file), runtime="process"))
     await asyncio.wait_for(runs.wait(), 120)
     (room,) = await service.wiring.runtime("process").classrooms()
-    assert rehearsing.is_under_way(service.wiring, room.name)
+    assert rehearsal_rooms.is_under_way(service.wiring, room.name)
     assert await service.classrooms() == ()
     assert room.name not in {summary.name for summary in await service.cleanup_plan()}
     task.cancel()

@@ -22,6 +22,8 @@ from workshop.ports.runtime import BatchRuntime, Runtime
 TRIES = 3
 PROBE_EVERY = 0.05
 PROBE_SLOWEST = 0.5
+LOOK_EVERY = 2.0
+"""Seconds between looks whether a seat that does not answer still runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,14 @@ class Outcome:
     error: WorkshopError | None = None
     ready_after: float = 0.0
     """Seconds since the provisioning began."""
+
+
+def probe_pause(waited: float) -> float:
+    """Seconds until the next question to a seat that has been starting for `waited` seconds.
+
+    A twentieth of the time it took so far: no seat is found ready much later than it was, and few are asked often.
+    """
+    return min(PROBE_SLOWEST, max(PROBE_EVERY, waited / 20))
 
 
 def starts_at_once(cpus: float) -> int:
@@ -159,12 +169,11 @@ async def wait_until_ready(
     Raises:
         SeatFailed: it ended, or did not answer in time; the message has the last lines it printed.
     """
-    deadline = monotonic() + timeout
-    pause = PROBE_EVERY
-    looks = 0
+    began = monotonic()
+    deadline, look_at = began + timeout, began + LOOK_EVERY
     while not await runtime.probe(classroom, record, command):
-        looks += 1
-        if looks % 10 == 0 or monotonic() > deadline:
+        if monotonic() > min(look_at, deadline):
+            look_at = monotonic() + LOOK_EVERY
             record = await _still_running(runtime, classroom, record)
             if monotonic() > deadline:
                 raise SeatFailed(
@@ -172,8 +181,7 @@ async def wait_until_ready(
                     hint="Its last lines are below; `workshop rehearse` tries the image in one seat.",
                     details=await _last_lines(runtime, classroom, record.number),
                 )
-        await asyncio.sleep(pause)
-        pause = min(PROBE_SLOWEST, pause * 1.2)
+        await asyncio.sleep(probe_pause(monotonic() - began))
     ready = replace(record, state=SeatState.READY)
     report(SeatChanged(ready))
     return ready

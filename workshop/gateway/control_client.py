@@ -7,13 +7,14 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import h11
 
 from workshop.errors import GatewayFailed, WorkshopError
-from workshop.model.snapshot import Snapshot
-from workshop.model.snapshot_json import decode_snapshot
+
+if TYPE_CHECKING:
+    from workshop.model.snapshot import Snapshot
 
 ANSWER_TIMEOUT = 10.0
 ACT_TIMEOUT = 900.0
@@ -42,6 +43,8 @@ class ControlClient:
         Raises:
             GatewayFailed: no gateway answers.
         """
+        from workshop.model.snapshot_json import decode_snapshot
+
         try:
             return decode_snapshot((await self._exchange("GET", "/snapshot", timeout=ANSWER_TIMEOUT))[1])
         except (h11.ProtocolError, OSError, TimeoutError, ValueError) as error:
@@ -53,6 +56,8 @@ class ControlClient:
         Raises:
             GatewayFailed: no gateway answers, or it ended.
         """
+        from workshop.model.snapshot_json import decode_snapshot
+
         try:
             async with _Exchange(self._path, ANSWER_TIMEOUT) as exchange:
                 await exchange.ask("GET", "/changes")

@@ -45,6 +45,7 @@ async def close_classroom(engine: DockerEngine, wall: HostWall, classroom: Class
     """Remove containers and rules at once, then volumes, then the network; count, list again, name survivors."""
     removed: Counter[str] = Counter()
     reasons: dict[str, str] = {}
+    left_over: tuple[Survivor, ...] = ()
     network_there = bool(await engine.call(lambda client: room_networks(client, classroom.uid)))
     lowering: asyncio.Task[tuple[int, str]] | None
     lowering = asyncio.create_task(wall.lower_for(classroom, network_there=network_there))
@@ -64,13 +65,13 @@ async def close_classroom(engine: DockerEngine, wall: HostWall, classroom: Class
                     reasons["rules"] = rule_reason
             removed["volumes"] += await engine.call(partial(_remove_volumes, classroom=classroom, reasons=reasons))
             removed["networks"] += await engine.call(partial(_remove_networks, classroom=classroom, reasons=reasons))
-            if not await _anything_left(engine, classroom):
+            left_over = await _list_left(engine, classroom, reasons)
+            if not left_over:
                 break
     finally:
         if lowering is not None:
             lowering.cancel()
             await asyncio.gather(lowering, return_exceptions=True)
-    left_over = await _list_left(engine, classroom, reasons)
     return Removal({kind: count for kind, count in removed.items() if count}, left_over)
 
 
@@ -168,16 +169,6 @@ def _network_reason(client: docker.DockerClient, network_id: str, said: str) -> 
         return said
     names = ", ".join(sorted(user["Name"] for user in users.values()))
     return f"still used by {names}, which is not ours: disconnect it, then run this again" if names else said
-
-
-async def _anything_left(engine: DockerEngine, classroom: Classroom) -> bool:
-    return await engine.call(
-        lambda client: bool(
-            list_containers(client, classroom.uid)
-            or _volumes(client, classroom)
-            or room_networks(client, classroom.uid)
-        )
-    )
 
 
 async def _list_left(engine: DockerEngine, classroom: Classroom, reasons: Mapping[str, str]) -> tuple[Survivor, ...]:

@@ -11,7 +11,7 @@ from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarte
 from workshop.model.seat import seat_name
 from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
-from workshop.service import rehearsing, reporting, room_folder, rooms, watching
+from workshop.service import rehearsal_rooms, reporting, room_folder, rooms, watching
 from workshop.service.collecting import collect_seats, uncollected, used_seats
 from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
@@ -189,7 +189,7 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
         summary
         for summary in found
         if everything
-        or rehearsing.is_left_over(wiring, summary.name, summary.created)
+        or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
         or (summary.ends is not None and summary.ends < now)
         or wiring.store.room_state(summary.uid).closing
         or (not summary.gateway and summary.seats == 0)

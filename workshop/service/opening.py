@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
 
@@ -13,7 +14,7 @@ from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
 from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
 from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
-from workshop.model.events import Noted, StepFinished, StepStarted
+from workshop.model.events import Noted, SeatChanged, StepFinished, StepStarted, WorkEvent
 from workshop.model.image import Image
 from workshop.model.seat import SeatRecord, SeatState
 from workshop.model.snapshot import EngineFacts, Fit
@@ -38,6 +39,8 @@ from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
 
 DOOR_COMES_LATER = "an address that is given out when the class is open"
+DOOR_WAITS = 3.0
+"""Seconds that a new class's gateway waits for the first seat, at most: what keeps a seat may last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,16 +201,34 @@ async def _fill(
     tunnel: str | None = None,
     other_port: bool = False,
 ) -> UpReport:
-    """Have the gateway and seats 1 to `total`; both at the same time, for each is a second of waiting.
+    """Have the gateway and seats 1 to `total`, the gateway while the seats start.
+
+    A new class's gateway begins when its first seat is ready: until then it would lead nowhere and take the processor
+    from the seats.
 
     Args:
         tunnel: the command that the definition names now; None to leave the tunnel as it is.
         other_port: no link was given out yet, and nobody asked for this port.
     """
+    seated = asyncio.Event()
+    if adopted or remote_of(runtime) is not None:
+        seated.set()  # students may be waiting for a door that was lost; a cluster's takes nothing from its seats
+
+    def look(event: WorkEvent) -> None:
+        if isinstance(event, SeatChanged) and event.record.state is SeatState.READY:
+            seated.set()
+        report(event)
+
+    async def open_door() -> Classroom:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(seated.wait(), DOOR_WAITS)
+        return await addressing.open_door(wiring, classroom, other_port=other_port, report=report)
+
     try:
         async with asyncio.TaskGroup() as group:
-            door = group.create_task(addressing.open_door(wiring, classroom, other_port=other_port, report=report))
-            seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, total, report=report))
+            seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, total, report=look))
+            seating.add_done_callback(lambda _: seated.set())
+            door = group.create_task(open_door())
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from failures
     outcomes, classroom = seating.result(), door.result()

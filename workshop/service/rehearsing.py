@@ -6,7 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
 from workshop.service import building, drafts, finding, peaks
-from workshop.service.doors import is_locked
+from workshop.service.rehearsal_rooms import PREFIX
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
 from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
@@ -38,11 +38,8 @@ from workshop.service.wiring import Wiring
 if TYPE_CHECKING:
     from workshop.model.definition import RehearsePart
 
-PREFIX = "rehearsal-"
 LONGEST = timedelta(hours=12)
 """A rehearsal that is killed is past its end after this, and `cleanup` takes it."""
-ANOTHERS = timedelta(hours=3)
-"""A rehearsal of another machine is taken for dead after this."""
 CALL_SPARE = 60.0
 """Seconds that the call may take longer than the notebook: a kernel has to start."""
 WATCH_EVERY = 0.5
@@ -92,23 +89,6 @@ async def rehearse(
         finally:
             await asyncio.shield(asyncio.ensure_future(_remove(engine, classroom, report)))
             wiring.lock_file(classroom.name).unlink(missing_ok=True)
-
-
-def is_rehearsal(name: str) -> bool:
-    return name.startswith(PREFIX)
-
-
-def is_under_way(wiring: Wiring, name: str) -> bool:
-    """Whether a rehearsal of this machine holds the classroom; one that was killed does not."""
-    return is_rehearsal(name) and is_locked(wiring.lock_file(name))
-
-
-def is_left_over(wiring: Wiring, name: str, created: datetime | None) -> bool:
-    """Whether a rehearsal was killed: one of this machine that nobody holds, or an old one of another machine."""
-    if not is_rehearsal(name) or is_under_way(wiring, name):
-        return False
-    ours = wiring.lock_file(name).exists()
-    return ours or created is None or wiring.clock() - created > ANOTHERS
 
 
 async def _remove(engine: Runtime, classroom: Classroom, report: Report) -> None:

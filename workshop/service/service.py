@@ -150,10 +150,10 @@ class Service:
 
     async def classrooms(self) -> tuple[ClassroomSummary, ...]:
         """Every classroom on every runtime that answers, found by labels; rehearsals under way are left out."""
-        from workshop.service import rehearsing, rooms
+        from workshop.service import rehearsal_rooms, rooms
 
         found = await rooms.summaries(self._wiring)
-        return tuple(summary for summary in found if not rehearsing.is_under_way(self._wiring, summary.name))
+        return tuple(summary for summary in found if not rehearsal_rooms.is_under_way(self._wiring, summary.name))
 
     def unreachable(self) -> tuple[str, ...]:
         """What the last `classrooms` could not ask, a sentence each."""
