@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import DockerEngine, explanation
+from workshop.engines.engine_errors import APIError, ImageNotFound
 from workshop.errors import RuntimeRefused
 from workshop.images import image_records as records
 from workshop.images.build_progress import BuildProgress
@@ -165,8 +166,6 @@ class DockerBuilder:
         """Remove one image of ours; already gone is success, in use is a survivor."""
 
         def work(client: docker.DockerClient) -> Removal:
-            import docker.errors
-
             api: Any = client.api
             inspected = records.inspect_image(client, image.digest)
             if inspected is None:
@@ -176,9 +175,9 @@ class DockerBuilder:
             try:
                 for tag in inspected.get("RepoTags") or ():
                     api.remove_image(tag)
-                with contextlib.suppress(docker.errors.ImageNotFound):
+                with contextlib.suppress(ImageNotFound):
                     api.remove_image(inspected["Id"])
-            except docker.errors.APIError as error:
+            except APIError as error:
                 if error.status_code != 409:
                     raise
                 return Removal(left=(Survivor("image", image.reference, f"in use: {explanation(error)}"),))

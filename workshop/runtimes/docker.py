@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from workshop.engines.docker_engine import DockerEngine
+from workshop.engines.engine_errors import ImageNotFound, NotFound
 from workshop.errors import RuntimeRefused, RuntimeUnreachable, SeatFailed, SettingError
 from workshop.model import labels
 from workshop.model.classroom import Classroom, Door
@@ -107,8 +108,6 @@ class DockerRuntime:
 
     async def has_image(self, reference: str) -> bool:
         def look(client: docker.DockerClient) -> bool:
-            from docker.errors import ImageNotFound
-
             api: Any = client.api
             try:
                 api.inspect_image(reference)
@@ -267,8 +266,6 @@ class DockerRuntime:
 
     async def _seat_now(self, classroom: Classroom, number: int) -> SeatChanged | SeatGone:
         def look(client: docker.DockerClient) -> SeatRecord | None:
-            from docker.errors import NotFound
-
             with suppress(NotFound, SeatFailed):
                 found = docker_seats.find_seat(client, classroom, number)
                 return record_of(client.api.inspect_container(found["Id"]))

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import DockerEngine, explanation
+from workshop.engines.engine_errors import APIError, NotFound
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Removal, Survivor
@@ -124,8 +125,6 @@ def _remove_volumes(client: docker.DockerClient, classroom: Classroom, reasons: 
 
 def _remove_volume(client: docker.DockerClient, name: str, reasons: dict[str, str]) -> int:
     """1 when it was removed now, 0 when it was gone already or stays (the reason is noted)."""
-    from docker.errors import APIError, NotFound
-
     try:
         client.api.remove_volume(name)
     except NotFound:
@@ -143,8 +142,6 @@ def _volumes(client: docker.DockerClient, classroom: Classroom) -> list[str]:
 
 def _remove_networks(client: docker.DockerClient, classroom: Classroom, reasons: dict[str, str]) -> int:
     """Last of all, and only when no container of ours is left: a classroom with something in it must stay findable."""
-    from docker.errors import APIError, NotFound
-
     if list_containers(client, classroom.uid) or _volumes(client, classroom):
         return 0
     count = 0
@@ -161,8 +158,6 @@ def _remove_networks(client: docker.DockerClient, classroom: Classroom, reasons:
 
 def _network_reason(client: docker.DockerClient, network_id: str, said: str) -> str:
     """Who still uses a network, where that is why it could not be removed."""
-    from docker.errors import NotFound
-
     try:
         users = client.api.inspect_network(network_id).get("Containers") or {}
     except NotFound:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import explanation
+from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import RuntimeRefused
 from workshop.model import labels
 from workshop.model.classroom import Classroom
@@ -60,8 +61,6 @@ def _have_volume(client: docker.DockerClient, classroom: Classroom) -> None:
 
 def _sums(client: docker.DockerClient, container: str) -> str:
     """The list that is written last; empty for a volume that is not filled."""
-    from docker.errors import NotFound
-
     api: Any = client.api
     try:
         stream, _ = api.get_archive(container, f"{DATA_PATH}/{SUMS}")
@@ -74,8 +73,6 @@ def _sums(client: docker.DockerClient, container: str) -> str:
 
 
 def _write(client: docker.DockerClient, container: str, files: Sequence[DataFile]) -> None:
-    from docker.errors import APIError
-
     api: Any = client.api
     try:
         api.put_archive(container, DATA_PATH, data_stream(files))

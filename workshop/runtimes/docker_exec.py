@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from workshop.engines.engine_errors import APIError
 from workshop.errors import SeatFailed
 from workshop.model.seat import seat_name
 from workshop.ports.runtime import ExecResult
@@ -45,8 +46,6 @@ class SeatExec:
             SeatFailed: the seat does not run.
             TimeoutError: it took too long and was killed.
         """
-        from docker.errors import APIError
-
         bounded = ["timeout", "-k", "2", f"{self._timeout:g}", *self._argv]
         try:
             result = self._once(client, bounded)

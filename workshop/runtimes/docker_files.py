@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import explanation, translated
+from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import SeatFailed
 from workshop.model.seat import seat_name
 from workshop.runtimes.archive import folders, owned
@@ -26,8 +27,6 @@ def open_archive(
     Raises:
         SeatFailed: there is no such file or folder.
     """
-    from docker.errors import NotFound
-
     full = f"{home}/." if path == "." else posixpath.join(home, path)
     api: Any = client.api
     # Asked as the SDK asks by itself, the engine compresses with gzip: seven times as slow, for a local socket.
@@ -70,8 +69,6 @@ def put_archive(
     Raises:
         SeatFailed: the folder is a file, or the seat's disk is full.
     """
-    from docker.errors import APIError, NotFound
-
     api = client.api
     target = home if path == "." else posixpath.join(home, path)
     try:
@@ -109,8 +106,6 @@ def _lines(client: docker.DockerClient, container: str, path: str) -> list[list[
     """A file of colon-separated lines in a container, read through the archive call."""
     import io
     import tarfile
-
-    from docker.errors import NotFound
 
     try:
         stream, _ = client.api.get_archive(container, path)

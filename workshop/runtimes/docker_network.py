@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workshop.engines.engine_errors import APIError
 from workshop.errors import NameInUse, RuntimeRefused
 from workshop.model import labels
 from workshop.model.classroom import Classroom
@@ -32,8 +33,6 @@ def open_network(client: docker.DockerClient, classroom: Classroom) -> Classroom
         NameInUse: a classroom of that name with another uid is there.
         RuntimeRefused: no free subnet, or the engine says no for another reason.
     """
-    from docker.errors import APIError
-
     refusal: APIError | None = None
     tried: set[Network] = set()
     for _ in range(TRIES):

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import explanation
+from workshop.engines.engine_errors import APIError, ImageNotFound, NotFound
 from workshop.errors import SeatFailed
 from workshop.model import labels
 from workshop.model.classroom import Classroom
@@ -62,8 +63,6 @@ def find_seat(client: docker.DockerClient, classroom: Classroom, number: int) ->
 
 
 def inspect_seats(client: docker.DockerClient, uid: str) -> tuple[SeatRecord, ...]:
-    from docker.errors import NotFound
-
     records = []
     for container in seat_containers(client, uid).values():
         with suppress(NotFound):
@@ -90,8 +89,6 @@ def create_seat(
     Raises:
         SeatFailed: it could not be made or started.
     """
-    from docker.errors import APIError
-
     present = list_containers(client, classroom.uid, kind=SEAT_KIND, seat=str(number))
     current = newest(present).get(number)
     if current is not None and seat_generation(current["Labels"]) >= generation:
@@ -123,8 +120,6 @@ def inspect_image(client: docker.DockerClient, classroom: Classroom) -> SeatImag
     Raises:
         SeatFailed: the engine does not have it.
     """
-    from docker.errors import ImageNotFound
-
     api: Any = client.api
     try:
         return SeatImage.from_inspect(api.inspect_image(classroom.image))
@@ -137,8 +132,6 @@ def inspect_image(client: docker.DockerClient, classroom: Classroom) -> SeatImag
 
 def _make(client: docker.DockerClient, classroom: Classroom, number: int, name: str, request: dict[str, Any]) -> str:
     """The id of a new container, or of the one that another process has just made under this name."""
-    from docker.errors import APIError, NotFound
-
     api: Any = client.api
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
@@ -174,8 +167,6 @@ def _started(
     Args:
         new: it was made a moment ago; started twice by two programs is no error to the engine.
     """
-    from docker.errors import APIError, NotFound
-
     api = client.api
     try:
         status = "created" if new else api.inspect_container(container)["State"]["Status"]
@@ -210,8 +201,6 @@ def stop_seat(client: docker.DockerClient, classroom: Classroom, number: int) ->
 
 def _stop(client: docker.DockerClient, container: str) -> None:
     """Ask the server to end, kill it when it does not; a paused one is thawed first, or it could not hear."""
-    from docker.errors import APIError, NotFound
-
     with suppress(NotFound):
         if client.api.inspect_container(container)["State"].get("Paused"):
             with suppress(APIError):  # thawed by someone else in between: the stop below tells
@@ -220,8 +209,6 @@ def _stop(client: docker.DockerClient, container: str) -> None:
 
 
 def pause_seat(client: docker.DockerClient, classroom: Classroom, number: int, *, paused: bool) -> None:
-    from docker.errors import APIError
-
     container = find_seat(client, classroom, number)["Id"]
     change: Callable[[str], None] = client.api.pause if paused else client.api.unpause
     try:
@@ -235,8 +222,6 @@ def pause_seat(client: docker.DockerClient, classroom: Classroom, number: int, *
 
 
 def set_memory(client: docker.DockerClient, classroom: Classroom, number: int, memory_bytes: int) -> None:
-    from docker.errors import APIError
-
     container = find_seat(client, classroom, number)["Id"]
     try:
         client.api.update_container(container, mem_limit=memory_bytes, memswap_limit=memory_bytes)
@@ -249,8 +234,6 @@ def set_memory(client: docker.DockerClient, classroom: Classroom, number: int, m
 
 def force_remove(client: docker.DockerClient, container: str) -> str:
     """Kill and remove a container with its anonymous volumes: why it is still there, or nothing."""
-    from docker.errors import APIError, NotFound
-
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         try:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workshop.engines.engine_errors import APIError, NotFound
 from workshop.model.seat import Usage
 
 if TYPE_CHECKING:
@@ -124,8 +125,6 @@ class UsageReader:
         return dict(sorted(found.items()))
 
     def _from_files(self, client: docker.DockerClient, container_id: str) -> Usage | None:
-        from docker.errors import NotFound
-
         for known in (True, False):
             if not known or container_id not in self._places:
                 try:
@@ -146,7 +145,6 @@ class UsageReader:
 
 def read_stats(client: docker.DockerClient, containers: Mapping[int, str]) -> dict[int, Usage]:
     """The same from the engine, all seats in parallel because each answer takes about a second."""
-    from docker.errors import APIError
 
     def one(container_id: str) -> Usage | None:
         try:

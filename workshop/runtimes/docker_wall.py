@@ -14,6 +14,7 @@ import psutil
 
 from workshop.engines.command import CommandMissing, run_command
 from workshop.engines.docker_engine import DockerEngine, explanation
+from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.runtimes.docker_objects import bridge_name, helper_request
@@ -128,8 +129,6 @@ class HostWall:
 
 def _run_helper(client: docker.DockerClient, classroom: Classroom, script: str) -> tuple[int, str]:
     """The script in a container of the seats' image; the container is gone when this returns."""
-    from docker.errors import APIError, NotFound
-
     api: Any = client.api
     try:
         helper = api.create_container_from_config(helper_request(classroom, classroom.image, helper_script(script)))[
