@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +76,9 @@ def test_a_verb_loads_no_other_verb() -> None:
 def test_opening_a_class_of_a_git_repository_loads_neither_downloads_nor_versions() -> None:
     statement = "import workshop.service.opening, workshop.images.sources, workshop.images.docker_builder"
     assert imported_after(statement, "httpx", "packaging", "aiohttp", "jinja2", *ENGINES) == []
+
+
+@pytest.mark.docker
+def test_a_list_of_classes_on_an_engine_loads_no_sdk(machine: Path) -> None:
+    statement = "from workshop.__main__ import main\nassert main(['list', '--runtime', 'docker']) == 0"
+    assert imported_after(statement, "docker", "requests", "pydantic", "aiohttp", "yaml", "httpx") == []

@@ -97,11 +97,11 @@ def create_seat(
         request = seat_request(
             classroom, number, command, image, generation=generation, engine_cpus=engine_cpus, publish=publish
         )
-        made = _make(client, classroom, number, container_name(classroom, number, generation), request)
+        made, new = _make(client, classroom, number, container_name(classroom, number, generation), request)
         if current is not None:
             _stop(client, current["Id"])
         try:
-            record = _started(client, classroom, number, made, new=True)
+            record = _started(client, classroom, number, made, new=new)
         except SeatFailed:
             if current is not None:
                 force_remove(client, made)
@@ -130,13 +130,15 @@ def inspect_image(client: docker.DockerClient, classroom: Classroom) -> SeatImag
         ) from error
 
 
-def _make(client: docker.DockerClient, classroom: Classroom, number: int, name: str, request: dict[str, Any]) -> str:
-    """The id of a new container, or of the one that another process has just made under this name."""
+def _make(
+    client: docker.DockerClient, classroom: Classroom, number: int, name: str, request: dict[str, Any]
+) -> tuple[str, bool]:
+    """The id of a new container and True, or of the one that another process has just made by this name and False."""
     api: Any = client.api
     deadline = time.monotonic() + SETTLE_SECONDS
     while True:
         try:
-            return str(api.create_container_from_config(request, name)["Id"])
+            return str(api.create_container_from_config(request, name)["Id"]), True
         except APIError as error:
             if error.status_code == 404:
                 inspect_image(client, classroom)  # says so when it is the image that is gone
@@ -149,7 +151,7 @@ def _make(client: docker.DockerClient, classroom: Classroom, number: int, name: 
         if there is not None and not there["State"].get("Dead") and there["State"]["Status"] != "removing":
             of = there["Config"].get("Labels") or {}
             if labels.is_ours(of) and of.get(labels.UID) == classroom.uid:
-                return str(there["Id"])
+                return str(there["Id"]), False
             raise SeatFailed(
                 f"Seat {seat_name(number)} could not be made: a container called {name!r} is in the way.",
                 hint="It belongs to something else: remove it, or give the classroom another name (`--name`).",
@@ -165,7 +167,7 @@ def _started(
     """Start a container, paused ones included, and say what it is then.
 
     Args:
-        new: it was made a moment ago; started twice by two programs is no error to the engine.
+        new: it was made here a moment ago.
     """
     api = client.api
     try:
