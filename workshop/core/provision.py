@@ -178,7 +178,7 @@ async def wait_until_ready(
             if monotonic() > deadline:
                 raise SeatFailed(
                     f"Seat {record.number:02d} did not answer within {timeout:.0f} s.",
-                    hint="Its last lines are below; `workshop rehearse` tries the image in one seat.",
+                    hint="Its last lines say why; `workshop rehearse` tries the image in one seat.",
                     details=await _last_lines(runtime, classroom, record.number),
                 )
         await asyncio.sleep(probe_pause(monotonic() - began))
@@ -195,7 +195,7 @@ async def _still_running(runtime: Runtime, classroom: Classroom, record: SeatRec
         code = f" with exit code {found.exit_code}" if found.exit_code is not None else ""
         raise SeatFailed(
             f"Seat {record.number:02d} ended while it started{code}. {found.detail}".strip(),
-            hint="Its last lines are below; `workshop rehearse` tries the image in one seat.",
+            hint="Its last lines say why; `workshop rehearse` tries the image in one seat.",
             details=await _last_lines(runtime, classroom, record.number),
         )
     return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import psutil
 
 from workshop.engines.docker_engine import DockerEngine, explanation
 from workshop.engines.engine_errors import APIError, ImageNotFound
@@ -35,6 +38,7 @@ from workshop.ports.build import BuildRequest, Report
 if TYPE_CHECKING:
     import docker
 
+SECRETS = "workshop-secret-"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
 
@@ -199,7 +203,8 @@ def _read(client: docker.DockerClient, tag: str) -> Image:
 @contextlib.asynccontextmanager
 async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterator[BuildOrder]:
     """What the build is told. Secrets are in files of a private folder while it runs."""
-    with tempfile.TemporaryDirectory(prefix="workshop-secret-") as folder:
+    await asyncio.to_thread(_clear_secrets)
+    with tempfile.TemporaryDirectory(prefix=f"{SECRETS}{os.getpid()}-") as folder:
         secrets = await asyncio.to_thread(_write_secrets, Path(folder), request.settings)
         yield BuildOrder(
             tag=tag,
@@ -208,6 +213,14 @@ async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterat
             secrets=secrets,
             no_cache=request.settings.no_cache,
         )
+
+
+def _clear_secrets() -> None:
+    """Remove what builds that were killed have left."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{SECRETS}*"):
+        pid = folder.name.removeprefix(SECRETS).partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)  # another user's stays
 
 
 def _write_secrets(folder: Path, settings: ImageSettings) -> dict[str, Path]:

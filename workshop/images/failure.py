@@ -200,7 +200,7 @@ _RULES = (
             + {"126": " (not allowed to run)", "127": " (a command was not found)"}.get(match["code"], "")
             + "."
         ),
-        "Its last lines are below; mend it in the repository.",
+        "Its last lines say why; mend it in the repository.",
     ),
     _rule(
         r"exit code: 137\b|signal: killed",
@@ -221,7 +221,7 @@ def explain(build: FailedBuild) -> BuildFailed:
         if match:
             return BuildFailed(rule.message(match, build), hint=rule.hint(match, build), details=relevant(lines, match))
     what = f"The build failed while {build.step}." if build.step else "The build failed."
-    return BuildFailed(what, hint="The log's last lines are below.", details=tuple(lines[-SHOWN_LINES:]))
+    return BuildFailed(what, hint="The log's last lines say why.", details=tuple(lines[-SHOWN_LINES:]))
 
 
 def relevant(lines: Sequence[str], match: re.Match[str]) -> tuple[str, ...]:

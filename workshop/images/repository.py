@@ -21,6 +21,7 @@ from workshop.images.git import (
     RemoteRefs,
     explained,
     list_refs,
+    no_space,
     run_git,
     unreachable,
 )
@@ -28,6 +29,8 @@ from workshop.images.links import redact
 from workshop.model.events import LogLine
 from workshop.ports.build import Report
 
+FULL_BYTES = 1 << 20
+"""A disk with less than this is full for a new repository."""
 POINTER = b"version https://git-lfs.github.com/spec/"
 
 
@@ -152,7 +155,7 @@ class Repository:
             notes = await self._check_content(commit)
             target.mkdir(parents=True, exist_ok=True)
             tree = target / ".git"
-            await run_git("init", "--quiet", "--template=", str(target))
+            await self._in_tree(target, "init", "--quiet", "--template=", ".")
             (tree / "objects" / "info").mkdir(exist_ok=True)
             (tree / "objects" / "info" / "alternates").write_text(f"{self._bare.resolve() / 'objects'}\n")
             if (self._bare / "shallow").exists():
@@ -169,7 +172,13 @@ class Repository:
 
     async def _prepare(self) -> None:
         if not (self._bare / "HEAD").exists():
-            await run_git("init", "--quiet", "--bare", "--template=", str(self._bare))
+            try:
+                await run_git("init", "--quiet", "--bare", "--template=", str(self._bare))
+            except GitFailed as error:
+                # Not always said in words: git names the file that it could not write.
+                if shutil.disk_usage(self._bare.parent).free < FULL_BYTES:
+                    raise no_space(str(self._bare.parent)) from error
+                raise explained(error, self.url) from error
 
     async def _has(self, commit: str) -> bool:
         try:
