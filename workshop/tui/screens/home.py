@@ -200,9 +200,7 @@ class HomeScreen(BaseScreen[None]):
         if room is not None:
             text = f"{room.name}: students come in at {room.join}" if room.gateway else f"{room.name}: {room.detail}"
         elif entry is not None and (newer := self._newer.get(entry.file)):
-            text = (
-                f"The repository has a newer commit, {newer[:7]}: b builds it; until then classes keep the built one."
-            )
+            text = f"Its repository has a newer commit, {newer[:7]}: b builds it. Classes keep the built one."
         elif entry is not None:
             text = _short(entry.file)
         else:
