@@ -23,6 +23,7 @@ from workshop.tui.screens.classroom import ClassScreen
 from workshop.tui.screens.confirm import ConfirmDialog
 from workshop.tui.screens.results import ResultsDialog
 from workshop.tui.screens.seat import SeatScreen
+from workshop.tui.widgets.bars import TopBar
 from workshop.tui.widgets.seat_table import SeatTable
 
 ROOM = "python-basics"
@@ -432,3 +433,12 @@ async def test_keys_typed_ahead_of_a_question_do_not_act_on_what_lies_below(
         await until(pilot, lambda: isinstance(running.screen, ClassScreen))
         assert running.screen.view == "seats"  # type: ignore[attr-defined]
         assert notices(running) == []
+
+
+async def test_a_second_that_passes_while_the_program_ends_is_nobodys_trouble(app: Callable[..., WorkshopApp]) -> None:
+    async with in_class(app) as (running, pilot):
+        running._running = False  # as the library leaves it while it takes the screens down, widget by widget
+        await running.screen.query_one(TopBar).remove()
+        running._tick()
+        await pilot.pause()
+        assert running.broken is None

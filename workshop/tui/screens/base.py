@@ -41,7 +41,7 @@ class News(Performer):
     @property
     def stands(self) -> bool:
         """Whether its widgets are there: not yet before it is composed, no longer once it is taken down."""
-        return self._composed and self.is_attached and bool(self.children)
+        return self._composed and self.app.is_running and self.is_attached and bool(self.children)
 
     def room_changed(self, snapshot: Snapshot) -> None:
         """A watched classroom looks different."""
