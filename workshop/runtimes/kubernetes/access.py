@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,12 +98,21 @@ def find_access(context: str = "", kubeconfig: str = "") -> Access:
     )
 
 
+_READING = threading.Lock()
+"""The package puts certificates into files that it names before they are written: one reader at a time."""
+
+
 def kubeconfig_access(files: str, context: str) -> Access:
     """Read the files and the context's credentials.
 
     Raises:
         RuntimeUnreachable: see `find_access`.
     """
+    with _READING:
+        return _kubeconfig_access(files, context)
+
+
+def _kubeconfig_access(files: str, context: str) -> Access:
     import yaml
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException, kube_config

@@ -83,11 +83,13 @@ class ClusterGateway:
         return classroom
 
     async def image_in_use(self, classroom: Classroom) -> str:
-        """The image of the gateway that was made for the class before; empty when there is none."""
+        """The image of the gateway that was made for the class before; empty when there is none, or it cannot start."""
         namespace = self._place(classroom).namespace
         path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{base_name(classroom.name)}-gateway"
         found = await self._client.get(path)
-        return str(found["spec"]["template"]["spec"]["containers"][0]["image"]) if found else ""
+        if found is None or _trouble(await self._pods(classroom))[1]:
+            return ""
+        return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
 
     async def pod(self, classroom: Classroom) -> PodPlace | None:
         """A gateway pod that is ready; None when there is none."""
