@@ -82,3 +82,7 @@ def test_opening_a_class_of_a_git_repository_loads_neither_downloads_nor_version
 def test_a_list_of_classes_on_an_engine_loads_no_sdk(machine: Path) -> None:
     statement = "from workshop.__main__ import main\nassert main(['list', '--runtime', 'docker']) == 0"
     assert imported_after(statement, "docker", "requests", "pydantic", "aiohttp", "yaml", "httpx") == []
+
+
+def test_a_teardown_reads_no_definition_before_there_is_a_report() -> None:
+    assert imported_after("import workshop.service.closing", "pydantic", "aiohttp", "yaml", *ENGINES) == []

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from workshop.core.class_report import ClassFacts, Moment, NotebookProgress, count_incidents, html, markdown, overview
-from workshop.model.definition import WorkshopDefinition
+from workshop.model.class_rules import ClassRules
 from workshop.ports.remote import remote_of
 from workshop.service import collecting, costing, progress, rooms, watching
 from workshop.service.reports import ClassHistory, WrittenReport
@@ -72,8 +72,7 @@ async def _progress(wiring: Wiring, room: rooms.FoundRoom) -> tuple[NotebookProg
 
 def _is_read(room: rooms.FoundRoom) -> bool:
     """Whether the gateway looks into seats at all."""
-    text = room.classroom.definition
-    return not text or WorkshopDefinition.model_validate_json(text).access.privacy != "strict"
+    return ClassRules.of(room.classroom).privacy != "strict"
 
 
 def write(wiring: Wiring, facts: ClassFacts) -> WrittenReport:
