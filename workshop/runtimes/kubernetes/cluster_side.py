@@ -64,11 +64,12 @@ class ClusterSide:
         missing = await self._runtime.missing_rights("" if place.own else place.namespace)
         if not missing:
             return ()
+        where = "" if place.own else f" --set kubernetes_namespace={place.namespace}"
         return (
             Problem(
                 "runtime",
                 f"This account may not: {'; '.join(missing)}.",
-                "`workshop doctor --rbac` prints the smallest role that would do, for the cluster's administrator.",
+                f"`workshop doctor --rbac{where}` prints the smallest role that would do, for the administrator.",
             ),
         )
 
