@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Protocol
 
+from workshop.errors import GatewayFailed
 from workshop.model.classroom import Classroom
 from workshop.model.image import ImageSettings
 from workshop.ports.build import Report, ignore_events
 from workshop.ports.remote import Line, RemoteSide
 from workshop.service.doors import DetachedDoors, DoorClient, Doors
+
+ANSWERS_WITHIN = 60.0
+"""Seconds between a gateway's open door and its first answer to a verb."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +71,24 @@ class HostedDoors:
             ends_itself=opening.ends_itself,
             report=report,
         )
+        await self._until_it_answers(classroom)
         if await remote.needs_forward(classroom):
             await self._forwards.ensure(classroom, report=report)
         return classroom
+
+    async def _until_it_answers(self, classroom: Classroom) -> None:
+        """Where it runs, it counts as ready once its door is open: its control socket may come a moment later.
+
+        Raises:
+            GatewayFailed: it does not answer.
+        """
+        deadline = monotonic() + ANSWERS_WITHIN
+        while (client := await self.client(classroom)) is None or not await client.alive():
+            if monotonic() > deadline:
+                raise GatewayFailed(
+                    f"The gateway of {classroom.name} runs and does not answer.", hint="`workshop up` tries again."
+                )
+            await asyncio.sleep(0.2)
 
     async def client(self, classroom: Classroom) -> DoorClient | None:
         remote = self._remote(classroom)
