@@ -21,6 +21,7 @@ import yaml
 
 from tests.journey.conftest import Program, commit, kill, wait_until
 from tests.kubernetes.cluster_world import KubernetesWorld
+from workshop.config.paths import paths
 from workshop.service.student import Student
 
 SEATS = 2
@@ -279,7 +280,7 @@ def test_a_class_ends_on_time_with_nobody_at_the_keyboard(
 
 
 def test_a_port_of_this_machine_leads_in_where_the_cluster_has_no_door(
-    program: ClusterProgram, repository: Path, unique_name: str, machine: Path
+    program: ClusterProgram, repository: Path, unique_name: str
 ) -> None:
     definition = yaml.safe_load((repository / "workshop.yaml").read_text())
     definition["kubernetes"]["exposure"] = "port-forward"
@@ -290,7 +291,7 @@ def test_a_port_of_this_machine_leads_in_where_the_cluster_has_no_door(
     assert opened["join"].startswith("http://127.0.0.1:")
     asyncio.run(take_seat(opened["seats"][0]["link"]))
     # the process that leads there is lost: the next `up` starts it again, at the same address
-    (lock,) = machine.glob("**/*.lock")
+    (lock,) = paths({}).sockets.glob("*.lock")
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(lock.read_text()), signal.SIGKILL)
     again = program.up(repository, unique_name)
