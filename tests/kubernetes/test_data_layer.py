@@ -43,7 +43,7 @@ def image(unique_name: str) -> Iterator[str]:
 
     client = docker.from_env()
     tag = f"workshop-test/{unique_name}:1"
-    client.images.build(fileobj=io.BytesIO(b"FROM scratch\nENV here=yes\nUSER 1000\n"), tag=tag)
+    client.images.build(fileobj=io.BytesIO(b"FROM scratch\nENV here=yes\nUSER 1000\n"), tag=tag, rm=True)
     yield tag
     client.images.remove(tag, force=True)
     client.close()
