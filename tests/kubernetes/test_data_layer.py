@@ -69,5 +69,5 @@ async def test_the_image_that_is_handed_over_has_the_files_read_only_and_then_go
         files, user = await engine.call(lambda client: look(client, name))
     assert files["data/weather.csv"] == (0, 0o444, b"a,b\n1,2\n")
     assert user == "1000"
-    assert await engine.call(lambda client: client.api.images(name=name)) == []
+    assert await engine.call(lambda client: client.api.images(filters={"reference": name})) == []
     await engine.aclose()
