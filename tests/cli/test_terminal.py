@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.terminal import Terminal
+from workshop.config.paths import paths
 
 
 @pytest.mark.parametrize("answer", ["\n", "n\n", "no\n"])
@@ -46,3 +49,22 @@ def test_nobody_gets_colour_who_refused_it(variable: str, value: str, monkeypatc
     with Terminal("--no-color", "nonsense") as terminal:
         assert terminal.ends() == 2
         assert "\x1b[3" not in terminal.raw
+
+
+@pytest.mark.parametrize(("answer", "kept"), [("n", "at_end: nothing\n"), ("", "at_end: collect\n")])
+def test_the_first_class_asks_what_happens_at_its_end(tmp_path: Path, answer: str, kept: str) -> None:
+    (tmp_path / "workshop.yaml").write_text("title: A lesson\nsource: .\nseats: 1\nspares: 0\n")
+    (tmp_path / "requirements.txt").write_text("no-such-package-anywhere==1\n")
+    with Terminal("up", tmp_path, "--runtime", "process", "--address", "127.0.0.1") as terminal:
+        terminal.wait_for("Open a-lesson on process? [Y/n]")
+        terminal.type("\n")
+        terminal.wait_for("removed by themselves at the end? [Y/n]")
+        terminal.type(f"{answer}\n")
+        terminal.wait_for("`at_end`")
+        assert paths({}).config_file.read_text() == kept
+        terminal.press_until_it_ends("\x03")
+    with Terminal("up", tmp_path, "--runtime", "process", "--address", "127.0.0.1") as terminal:
+        terminal.wait_for("Open a-lesson on process? [Y/n]")
+        terminal.type("n\n")
+        terminal.ends()
+        assert "by themselves" not in terminal.text

@@ -34,6 +34,7 @@ from workshop.service import (
     CollectReport,
     Cost,
     DownReport,
+    EndPlan,
     Finding,
     HandoutKind,
     PushReport,
@@ -212,6 +213,9 @@ class ScriptedService:
     kept: tuple[SeatSnapshot, ...] = ()
     samples: tuple[Sample, ...] = ()
     prices: Prices = field(default_factory=Prices)
+    end: EndPlan = field(
+        default_factory=lambda: EndPlan(sentence="30 min after its end the gateway collects the work.")
+    )
     work: Callable[[str, Report], Awaitable[None]] | None = None
     """What `build` and `up` report on their way."""
     _readers: dict[str, list[asyncio.Queue[Snapshot | Exception | None]]] = field(default_factory=dict)
@@ -316,7 +320,10 @@ class ScriptedService:
         room = classroom(request.name or "python-basics", seats)
         verdict = "fits" if seats <= 28 else "does not fit"
         fits = Fit(seats, 28, verdict, f"{seats} seats of 1 GB on 32 GB: {verdict}, at most 28.")
-        return UpPlan(room, tuple(range(1, seats + 1)), (), fits, False, (), image())
+        return UpPlan(room, tuple(range(1, seats + 1)), (), fits, False, (), image(), end=self.end)
+
+    def decide_end(self, *, by_itself: bool) -> None:
+        self.calls.append(Call("decide_end", (by_itself,)))
 
     async def up(self, request: UpRequest, *, report: Report) -> UpReport:
         room = classroom(request.name or "python-basics", request.seats or 24)

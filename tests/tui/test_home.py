@@ -17,7 +17,7 @@ from tests.tui.world import notices, press, screen_text, shows, type_text, until
 from workshop.config.definition import load_definition
 from workshop.errors import SourceError
 from workshop.model.snapshot import Problem, Removal, Survivor
-from workshop.service import Finding, UpRequest
+from workshop.service import EndPlan, Finding, UpRequest
 from workshop.tui.app import WorkshopApp
 from workshop.tui.screens.classroom import ClassScreen
 from workshop.tui.screens.home import HomeScreen
@@ -240,6 +240,32 @@ async def test_fields_of_the_plan_ask_for_a_new_one(app: Make, scripted: Scripte
         await until(pilot, lambda: len(scripted.called("up")) == 1)
         (request,) = scripted.called("up")[0]
         assert (request.name, request.seats) == ("monday", 12)
+
+
+async def test_the_first_plan_asks_what_happens_when_a_class_is_over(app: Make, scripted: ScriptedService) -> None:
+    scripted.end = EndPlan(decided=False)
+    running = app()
+    async with running.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, ROOM)
+        await press(pilot, "down", "u")
+        await shows(pilot, "24 to make")
+        await shows(pilot, "When it is over")
+        running.screen.query_one("#end", Select).value = False
+        await press(pilot, "f7")
+        await until(pilot, lambda: len(scripted.called("up")) == 1)
+        assert scripted.called("decide_end") == [(False,)]
+
+
+async def test_what_was_decided_is_told_and_not_asked_again(app: Make, scripted: ScriptedService) -> None:
+    running = app()
+    async with running.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, ROOM)
+        await press(pilot, "down", "u")
+        await shows(pilot, "the gateway collects the work")
+        assert "When it is over" not in screen_text(running)
+        await press(pilot, "f7")
+        await until(pilot, lambda: len(scripted.called("up")) == 1)
+        assert scripted.called("decide_end") == []
 
 
 async def test_a_plan_that_does_not_fit_cannot_be_carried_out(app: Make, scripted: ScriptedService) -> None:

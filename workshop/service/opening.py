@@ -33,6 +33,7 @@ from workshop.service import (
     rooms,
     watching,
 )
+from workshop.service.at_end import end_plan
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
 from workshop.service.supplying import bring_data, have_data
@@ -83,7 +84,8 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=commit)
     seats = plan_seats(wanted.total, records)
     fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=len(records))
-    sentences = _sentences(classroom, seats, fits, image, exists=wanted.found is not None)
+    end = end_plan(wiring, asked.workshop.definition)
+    sentences = (*_sentences(classroom, seats, fits, image, exists=wanted.found is not None), end.sentence)
     plain = plain_http_problem(asked.workshop.definition, classroom.door)
     if plain is not None:
         sentences += (f"{plain.message} {plain.hint}",)
@@ -101,6 +103,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         image=image,
         warning=plain.message if plain is not None else "",
         newer=newer,
+        end=end,
         objects=tuple(await remote.described(classroom, commands, wiring.config.image())) if remote else (),
     )
 

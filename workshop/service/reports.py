@@ -82,6 +82,17 @@ class UpRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class EndPlan:
+    """What happens when a class's time and grace have passed."""
+
+    by_itself: bool = True
+    """The gateway collects the work and removes the class; else it stays."""
+    decided: bool = True
+    """Somebody has said so: by flag, variable, `workshop.yaml` or configuration."""
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UpPlan:
     """What `up` would make."""
 
@@ -96,6 +107,7 @@ class UpPlan:
     """What participants will miss at this address."""
     newer: str = ""
     """A commit that the repository has moved to since the image was built; it is not taken."""
+    end: EndPlan = EndPlan()
     objects: tuple[Mapping[str, Any], ...] = ()
     """What would be made on other machines, as documents; empty where seats run on this one."""
 

@@ -136,6 +136,16 @@ class Service:
 
         return await opening.plan(self._wiring, request, report=report)
 
+    def decide_end(self, *, by_itself: bool) -> None:
+        """Whether classes are collected and removed by their gateway at the end; kept as the setting `at_end`.
+
+        Raises:
+            SettingError: the configuration file cannot be written.
+        """
+        from workshop.service import at_end
+
+        at_end.decide(self._wiring, by_itself=by_itself)
+
     async def up(self, request: UpRequest, *, report: Report = ignore_events) -> UpReport:
         """Build, open the gateway, make the seats that are missing. Safe to call again at any time."""
         from workshop.service import opening

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workshop.config.paths import Paths, paths
-from workshop.config.settings import Settings, settings
+from workshop.config.settings import Settings, save_setting, settings
 from workshop.engines.docker_engine import DockerEngine
 from workshop.engines.file_lock import FileLock
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
@@ -136,15 +136,28 @@ class Wiring:
         """How many seats may start at the same time, if that was set; else 0."""
         return self.config.starts_at_once
 
+    def settings_of(self, definition: WorkshopDefinition) -> Settings:
+        """The settings, with what a workshop's file says of them."""
+        return settings(self._flags, definition, places=self.places)
+
+    def save_setting(self, name: str, value: str) -> None:
+        """Write a setting into the user's configuration file, and go by it from now on.
+
+        Raises:
+            SettingError: it cannot have this value, or the file cannot be written.
+        """
+        save_setting(self.places, name, value)
+        self.config = settings(self._flags, places=self.places)
+
     def image_settings(self, definition: WorkshopDefinition) -> ImageSettings:
         """What this machine and the definition give a build."""
-        return settings(self._flags, definition, places=self.places).image()
+        return self.settings_of(definition).image()
 
     def settled(self, definition: WorkshopDefinition) -> WorkshopDefinition:
         """The definition with what this machine's settings say of where its seats run, as it is recorded."""
         from workshop.runtimes.registry import SEVERAL
 
-        config = settings(self._flags, definition, places=self.places)
+        config = self.settings_of(definition)
         changes: dict[str, Any] = {}
         for name in SEVERAL:
             part = getattr(definition, name)

@@ -77,7 +77,20 @@ def _agreed(session: Session, talk: Talk, request: UpRequest) -> bool:
         return True
     for sentence in plan.sentences:
         session.diagnostics.line(f"  {sentence}")
-    return click.confirm(f"Open {plan.classroom.name} on {plan.classroom.runtime}?", default=True, err=True)
+    if not click.confirm(f"Open {plan.classroom.name} on {plan.classroom.runtime}?", default=True, err=True):
+        return False
+    if not plan.end.decided:
+        _decide_end(session, talk)
+    return True
+
+
+def _decide_end(session: Session, talk: Talk) -> None:
+    """Asked at the first class that is opened; the answer is a setting from then on."""
+    by_itself = click.confirm(
+        "Shall classes be collected and removed by themselves at the end?", default=True, err=True
+    )
+    talk.service.decide_end(by_itself=by_itself)
+    session.diagnostics.line("  That is the setting `at_end` from now on; `workshop paths` says where it is kept.")
 
 
 def _dry_run(session: Session, talk: Talk, request: UpRequest, output: str) -> int:

@@ -27,6 +27,8 @@ VERDICTS = {
     "does not fit": ("✗", "$text-error"),
 }
 RUNTIMES = ("docker", "kubernetes", "process")
+ENDS = (("collect and remove", True), ("leave it open", False))
+"""What happens when the class is over: asked until somebody has answered, for all classes."""
 
 
 class PlanScreen(BaseScreen[None]):
@@ -59,12 +61,15 @@ class PlanScreen(BaseScreen[None]):
                     "Runs on",
                     Select([(name, name) for name in RUNTIMES], prompt="best there is", id="runtime", compact=True),
                 )
+                over = Select(ENDS, value=True, allow_blank=False, id="end", compact=True)
+                yield Field("When it is over", over, classes="asked-once")
             yield Text("", id="plan-text")
             with Horizontal(classes="buttons"):
                 yield Button("Open it", id="go", compact=True, classes="first-focus", disabled=True)
                 yield Button("Not now", id="leave", compact=True)
 
     def on_mount(self) -> None:
+        self.query_one(".asked-once").display = False
         self._ask()
 
     # The plan
@@ -80,6 +85,10 @@ class PlanScreen(BaseScreen[None]):
             seats=int(count) if count.strip().isdigit() else None,
             runtime=str(runtime) if runtime in RUNTIMES else "",
         )
+
+    @property
+    def _asks_end(self) -> bool:
+        return self._plan is not None and not self._plan.exists and not self._plan.end.decided
 
     def _ask(self) -> None:
         self._plan = self._error = None
@@ -98,6 +107,7 @@ class PlanScreen(BaseScreen[None]):
         if request != self.request:
             return
         self._plan, self._planned = plan, request
+        self.query_one(".asked-once").display = self._asks_end
         self.query_one("#go", Button).disabled = bool(self.blocked("plan.go"))
         self._show("")
         if not isinstance(self.focused, Input | Select):
@@ -139,6 +149,13 @@ class PlanScreen(BaseScreen[None]):
     def do_plan_go(self) -> None:
         assert self._plan is not None
         request, name = self.request, self._plan.classroom.name
+        if self._asks_end:
+            try:
+                self.workshop.service.decide_end(by_itself=self.query_one("#end", Select).value is True)
+            except WorkshopError as error:
+                self._error = error
+                self._show("")
+                return
         self.dismiss()
         begin_up(self.workshop, request, name)
 
@@ -168,6 +185,8 @@ def plan_text(plan: UpPlan) -> Content:
     if classroom.ends is not None:
         length = format_span(classroom.ends - classroom.created)
         rows.append(("Length", Content(f"{length} from now" if not plan.exists else f"{length} in all")))
+    if plan.end.sentence:
+        rows.append(("Then", Content(plan.end.sentence)))
     lines = [Content.assemble((f"{label:<11}", "$text-muted")) + value for label, value in rows]
     return Content("\n").join(lines)
 
