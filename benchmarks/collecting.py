@@ -32,7 +32,7 @@ from workshop.config.settings import settings
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.seat import Limits, SeatCommand
 from workshop.ports.build import ignore_events
-from workshop.runtimes.docker import DockerRuntime
+from workshop.runtimes.docker.runtime import DockerRuntime
 from workshop.service.collecting import collect_seats
 from workshop.service.rooms import FoundRoom
 from workshop.service.wiring import Wiring, utc_now

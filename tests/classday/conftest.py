@@ -218,11 +218,11 @@ def make_runtime(kind: str, folder: Path, request: pytest.FixtureRequest) -> tup
             engine = FakeEngine(FakeScript(image=dict(REPOSITORY)))
             return FakeRuntime(engine), "sha256:fake", engine
         case "process":
-            from workshop.runtimes.process import ProcessRuntime
+            from workshop.runtimes.process.runtime import ProcessRuntime
 
             return ProcessRuntime(folder / "state", watch_seconds=0.1), process_image(folder), None
         case _:
-            from workshop.runtimes.docker import DockerRuntime
+            from workshop.runtimes.docker.runtime import DockerRuntime
 
             return DockerRuntime(), request.getfixturevalue("stub_image"), None
 

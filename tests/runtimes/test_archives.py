@@ -15,7 +15,7 @@ import pytest
 from workshop.errors import SeatFailed, UsageError
 from workshop.runtimes.archive import folders, owned, relative_path
 from workshop.runtimes.chunks import Feed, pull
-from workshop.runtimes.folder_archive import pack, unpack
+from workshop.runtimes.process.folder_archive import pack, unpack
 
 FORMATS = {"pax": tarfile.PAX_FORMAT, "gnu": tarfile.GNU_FORMAT, "ustar": tarfile.USTAR_FORMAT}
 LONG = "a" * 90 + "/" + "ü" * 60 + ".txt"

@@ -21,7 +21,7 @@ from workshop.model.classroom import Classroom
 from workshop.model.events import SeatChanged, SeatOutOfMemory, SeatsListed
 from workshop.model.seat import SeatState
 from workshop.ports.runtime import Runtime
-from workshop.runtimes.docker import DockerRuntime
+from workshop.runtimes.docker.runtime import DockerRuntime
 
 pytestmark = pytest.mark.docker
 
@@ -230,7 +230,7 @@ async def test_strays_are_removed_and_open_classrooms_are_not(
 async def test_the_engines_stats_stand_in_where_the_kernels_files_are_not_seen(
     world: DockerWorld, room: Classroom, ready: Any, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import workshop.runtimes.docker_usage as docker_usage
+    import workshop.runtimes.docker.usage as docker_usage
 
     for number in (1, 2):
         await ready(number)

@@ -15,11 +15,11 @@ from workshop.engines.docker_context import current_host
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatCommand, SeatState
-from workshop.runtimes import docker_objects, host_wall
-from workshop.runtimes.docker_network import Network, free_subnets, read_routes, taken_subnets
-from workshop.runtimes.docker_objects import SeatImage, bridge_name, container_name, network_request, seat_request
-from workshop.runtimes.docker_records import newest, parse_time, record_of
-from workshop.runtimes.docker_usage import find_cgroup, usage_of_stats
+from workshop.runtimes.docker import host_wall, objects
+from workshop.runtimes.docker.network import Network, free_subnets, read_routes, taken_subnets
+from workshop.runtimes.docker.objects import SeatImage, bridge_name, container_name, network_request, seat_request
+from workshop.runtimes.docker.records import newest, parse_time, record_of
+from workshop.runtimes.docker.usage import find_cgroup, usage_of_stats
 
 IMAGE = SeatImage("sha256:abc", user="jovyan", workdir="/home/jovyan")
 COMMAND = SeatCommand(
@@ -164,7 +164,7 @@ FULL = "the server was killed because the seat's memory was full"
 
 def inspected(status: str, **changes: Any) -> dict[str, Any]:
     state = {"Status": status, "StartedAt": "2026-11-23T00:13:44.316513073Z", "ExitCode": 0, "Error": ""}
-    of = {labels.TOOL: "workshop", labels.SEAT: "7", labels.GENERATION: "2", docker_objects.PORT: "8888"}
+    of = {labels.TOOL: "workshop", labels.SEAT: "7", labels.GENERATION: "2", objects.PORT: "8888"}
     return {
         "Id": "abc",
         "Config": {"Labels": of},

@@ -23,7 +23,7 @@ from workshop.engines.docker_engine import DockerEngine
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.ports.runtime import Runtime, WalledRuntime
-from workshop.runtimes.docker import DockerRuntime
+from workshop.runtimes.docker.runtime import DockerRuntime
 
 pytestmark = pytest.mark.docker
 

@@ -21,9 +21,9 @@ from tests.runtimes.worlds import ProcessWorld, marked, server_command, until, u
 from workshop.errors import SeatFailed
 from workshop.model.classroom import Classroom, encode_classroom
 from workshop.model.seat import SeatState
-from workshop.runtimes import process_seats
-from workshop.runtimes.process import ProcessRuntime
-from workshop.runtimes.seat_folder import RoomFolder, locked
+from workshop.runtimes.process import seats
+from workshop.runtimes.process.runtime import ProcessRuntime
+from workshop.runtimes.process.seat_folder import RoomFolder, locked
 
 
 @pytest.fixture
@@ -403,14 +403,14 @@ async def test_a_teardown_waits_for_a_seat_that_is_just_being_started(
 ) -> None:
     room = await runtime.open(world.classroom(unique_name))
     held, go_on = threading.Event(), threading.Event()
-    furnish = process_seats.furnish
+    furnish = seats.furnish
 
     def slowly(*arguments: Any) -> None:
         held.set()
         assert go_on.wait(20)
         furnish(*arguments)
 
-    monkeypatch.setattr(process_seats, "furnish", slowly)
+    monkeypatch.setattr(seats, "furnish", slowly)
     making = asyncio.create_task(world.fresh().create(room, 1, server_command(room, 1)))
     assert await asyncio.to_thread(held.wait, 20)
     closing = asyncio.create_task(runtime.close(room))

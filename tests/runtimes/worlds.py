@@ -178,14 +178,14 @@ class ProcessWorld(World):
         self.state = folder / "state"
 
     def fresh(self) -> Runtime:
-        from workshop.runtimes.process import ProcessRuntime
+        from workshop.runtimes.process.runtime import ProcessRuntime
 
         return ProcessRuntime(self.state, watch_seconds=0.05)
 
     def spawn_arguments(self) -> list[str]:
         return [
             "from pathlib import Path",
-            "from workshop.runtimes.process import ProcessRuntime",
+            "from workshop.runtimes.process.runtime import ProcessRuntime",
             f"runtime = ProcessRuntime(Path({str(self.state)!r}))",
         ]
 
@@ -227,12 +227,12 @@ class DockerWorld(World):
         self.client = client
 
     def fresh(self) -> Runtime:
-        from workshop.runtimes.docker import DockerRuntime
+        from workshop.runtimes.docker.runtime import DockerRuntime
 
         return DockerRuntime()
 
     def spawn_arguments(self) -> list[str]:
-        return ["from workshop.runtimes.docker import DockerRuntime", "runtime = DockerRuntime()"]
+        return ["from workshop.runtimes.docker.runtime import DockerRuntime", "runtime = DockerRuntime()"]
 
     def containers(self, classroom: Classroom) -> list[Any]:
         prefix = f"workshop-{classroom.name}-"

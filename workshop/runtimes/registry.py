@@ -31,7 +31,7 @@ def load(name: str, *, state_dir: Path, settings: Mapping[str, str]) -> Runtime:
     """
     match name:
         case "docker":
-            from workshop.runtimes.docker import DockerRuntime
+            from workshop.runtimes.docker.runtime import DockerRuntime
 
             return DockerRuntime.from_settings(settings)
         case "kubernetes":
@@ -39,7 +39,7 @@ def load(name: str, *, state_dir: Path, settings: Mapping[str, str]) -> Runtime:
 
             return KubernetesRuntime.from_settings(settings, state_dir=state_dir)
         case "process":
-            from workshop.runtimes.process import ProcessRuntime
+            from workshop.runtimes.process.runtime import ProcessRuntime
 
             return ProcessRuntime(state_dir)
         case "fake":

@@ -17,8 +17,7 @@ from workshop.engines.docker_engine import DockerEngine, explanation
 from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import WorkshopError
 from workshop.model.classroom import Classroom
-from workshop.runtimes.docker_objects import bridge_name, helper_request
-from workshop.runtimes.host_wall import (
+from workshop.runtimes.docker.host_wall import (
     NO_IPTABLES,
     NO_NSENTER,
     helper_script,
@@ -26,6 +25,7 @@ from workshop.runtimes.host_wall import (
     lower_script,
     raise_script,
 )
+from workshop.runtimes.docker.objects import bridge_name, helper_request
 
 if TYPE_CHECKING:
     import docker

@@ -13,7 +13,7 @@ from workshop.engines.engine_errors import APIError
 from workshop.errors import NameInUse, RuntimeRefused
 from workshop.model import labels
 from workshop.model.classroom import Classroom
-from workshop.runtimes.docker_objects import NETWORK_KIND, bridge_name, network_name, network_request
+from workshop.runtimes.docker.objects import NETWORK_KIND, bridge_name, network_name, network_request
 
 if TYPE_CHECKING:
     import docker

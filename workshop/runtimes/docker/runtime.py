@@ -27,20 +27,21 @@ from workshop.model.events import RuntimeEvent, SeatChanged, SeatGone, SeatOutOf
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage
 from workshop.model.snapshot import EngineFacts, Removal
 from workshop.ports.runtime import ExecResult
-from workshop.runtimes import docker_closing, docker_seats
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.chunks import Feed, pull
 from workshop.runtimes.disk_sizes import DiskSizes
-from workshop.runtimes.docker_data import fill_volume
-from workshop.runtimes.docker_exec import SeatExec
-from workshop.runtimes.docker_files import open_archive, owner_of, put_archive
-from workshop.runtimes.docker_image_files import read_image
-from workshop.runtimes.docker_network import open_network, room_networks
-from workshop.runtimes.docker_objects import SEAT_KIND, SeatImage, bridge_name, container_name
-from workshop.runtimes.docker_records import parse_time, record_of, seat_number
-from workshop.runtimes.docker_usage import UsageReader
-from workshop.runtimes.docker_wall import MODES, HostWall, bridge_is_here
-from workshop.runtimes.docker_watch import EventStream, StreamEnded
+from workshop.runtimes.docker import closing
+from workshop.runtimes.docker import seats as containers
+from workshop.runtimes.docker.data import fill_volume
+from workshop.runtimes.docker.exec import SeatExec
+from workshop.runtimes.docker.files import open_archive, owner_of, put_archive
+from workshop.runtimes.docker.image_files import read_image
+from workshop.runtimes.docker.network import open_network, room_networks
+from workshop.runtimes.docker.objects import SEAT_KIND, SeatImage, bridge_name, container_name
+from workshop.runtimes.docker.records import parse_time, record_of, seat_number
+from workshop.runtimes.docker.usage import UsageReader
+from workshop.runtimes.docker.wall import MODES, HostWall, bridge_is_here
+from workshop.runtimes.docker.watch import EventStream, StreamEnded
 from workshop.runtimes.readiness import answers
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class DockerRuntime:
     """The `Runtime` protocol on one Docker engine.
 
     Args:
-        host_wall: see `docker_wall.HostWall`.
+        host_wall: see `docker.wall.HostWall`.
         relist_seconds: how often `watch` lists all seats although no event said so.
     """
 
@@ -146,7 +147,7 @@ class DockerRuntime:
         await self._engine.call(lambda client: fill_volume(client, classroom, files), patience=None)
 
     async def seats(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
-        records = await self._engine.call(lambda client: docker_seats.inspect_seats(client, classroom.uid))
+        records = await self._engine.call(lambda client: containers.inspect_seats(client, classroom.uid))
         for record in records:
             self._remember(classroom, record)
         return records
@@ -162,7 +163,7 @@ class DockerRuntime:
         def make(client: docker.DockerClient) -> SeatRecord:
             if not self._cpus:
                 self._cpus = float(client.api.info().get("NCPU", 0))
-            return docker_seats.create_seat(
+            return containers.create_seat(
                 client, classroom, number, command, image=self._image_of(client, classroom), generation=generation,
                 engine_cpus=self._cpus, publish=publish,
             )  # fmt: skip
@@ -173,7 +174,7 @@ class DockerRuntime:
 
     def _image_of(self, client: docker.DockerClient, classroom: Classroom) -> SeatImage:
         """Asked once for a digest, which never changes; each time for a name, which may be given to another image."""
-        known = self._images.get(classroom.image) or docker_seats.inspect_image(client, classroom)
+        known = self._images.get(classroom.image) or containers.inspect_image(client, classroom)
         if known.id == classroom.image:
             self._images[known.id] = known
         return known
@@ -198,22 +199,22 @@ class DockerRuntime:
         return await answers(record.endpoint, command.ready_path, command.token)
 
     async def restart(self, classroom: Classroom, number: int) -> SeatRecord:
-        return await self._engine.call(lambda client: docker_seats.restart_seat(client, classroom, number))
+        return await self._engine.call(lambda client: containers.restart_seat(client, classroom, number))
 
     async def stop(self, classroom: Classroom, number: int) -> None:
-        await self._engine.call(lambda client: docker_seats.stop_seat(client, classroom, number))
+        await self._engine.call(lambda client: containers.stop_seat(client, classroom, number))
 
     async def pause(self, classroom: Classroom, number: int, *, paused: bool) -> None:
-        await self._engine.call(lambda client: docker_seats.pause_seat(client, classroom, number, paused=paused))
+        await self._engine.call(lambda client: containers.pause_seat(client, classroom, number, paused=paused))
 
     async def remove_seats(self, classroom: Classroom, numbers: Collection[int]) -> Removal:
-        return await docker_closing.remove_seats(self._engine, classroom, numbers)
+        return await closing.remove_seats(self._engine, classroom, numbers)
 
     async def remove_strays(self, known: Collection[str]) -> Removal:
-        return await docker_closing.remove_strays(self._engine, known)
+        return await closing.remove_strays(self._engine, known)
 
     async def close(self, classroom: Classroom) -> Removal:
-        removal = await docker_closing.close_classroom(self._engine, self._wall, classroom)
+        removal = await closing.close_classroom(self._engine, self._wall, classroom)
         self._open_notes.pop(classroom.uid, None)
         return removal
 
@@ -267,7 +268,7 @@ class DockerRuntime:
     async def _seat_now(self, classroom: Classroom, number: int) -> SeatChanged | SeatGone:
         def look(client: docker.DockerClient) -> SeatRecord | None:
             with suppress(NotFound, SeatFailed):
-                found = docker_seats.find_seat(client, classroom, number)
+                found = containers.find_seat(client, classroom, number)
                 return record_of(client.api.inspect_container(found["Id"]))
             return None
 
@@ -286,7 +287,7 @@ class DockerRuntime:
     def _read_usage(
         self, client: docker.DockerClient, classroom: Classroom
     ) -> tuple[dict[int, Mapping[str, Any]], dict[int, Usage]]:
-        boxes = docker_seats.seat_containers(client, classroom.uid)
+        boxes = containers.seat_containers(client, classroom.uid)
         return boxes, self._usage.read(client, boxes)
 
     async def _measure_disk(self, container_id: str) -> int | None:
@@ -298,7 +299,7 @@ class DockerRuntime:
 
     async def logs(self, classroom: Classroom, number: int, *, tail: int = 200) -> str:
         def read(client: docker.DockerClient) -> bytes:
-            found = docker_seats.find_seat(client, classroom, number)
+            found = containers.find_seat(client, classroom, number)
             text: bytes = client.api.logs(found["Id"], tail=tail)
             return text
 
@@ -318,7 +319,7 @@ class DockerRuntime:
         self, client: docker.DockerClient, classroom: Classroom, number: int
     ) -> tuple[Mapping[str, Any], SeatImage]:
         """A seat's container, and what its image says of home folder and user."""
-        found = docker_seats.find_seat(client, classroom, number)
+        found = containers.find_seat(client, classroom, number)
         image_id = found["ImageID"]
         if image_id not in self._images:
             api: Any = client.api
@@ -326,7 +327,7 @@ class DockerRuntime:
         return found, self._images[image_id]
 
     async def set_memory(self, classroom: Classroom, number: int, memory_bytes: int) -> None:
-        await self._engine.call(lambda client: docker_seats.set_memory(client, classroom, number, memory_bytes))
+        await self._engine.call(lambda client: containers.set_memory(client, classroom, number, memory_bytes))
 
     async def read_files(self, classroom: Classroom, number: int, path: str) -> AsyncIterator[bytes]:
         clean = relative_path(path)

@@ -20,9 +20,9 @@ from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatCommand, SeatRecord, SeatState, Usage, seat_name
 from workshop.model.snapshot import Removal, Survivor
-from workshop.runtimes.process_start import HOST, furnish, reap, start
-from workshop.runtimes.seat_folder import RoomFolder, SeatFile, SeatFolder, locked, rooms, unfinished
-from workshop.runtimes.seat_processes import SeatProcesses, leaders, main_process, mark
+from workshop.runtimes.process.seat_folder import RoomFolder, SeatFile, SeatFolder, locked, rooms, unfinished
+from workshop.runtimes.process.seat_processes import SeatProcesses, leaders, main_process, mark
+from workshop.runtimes.process.start import HOST, furnish, reap, start
 
 STOP_SECONDS = 10.0
 REMOVE_SECONDS = 3.0

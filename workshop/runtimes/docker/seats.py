@@ -17,7 +17,7 @@ from workshop.errors import SeatFailed
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatCommand, SeatRecord, seat_name
-from workshop.runtimes.docker_objects import (
+from workshop.runtimes.docker.objects import (
     SEAT_KIND,
     STOP_SECONDS,
     SeatImage,
@@ -25,7 +25,7 @@ from workshop.runtimes.docker_objects import (
     network_name,
     seat_request,
 )
-from workshop.runtimes.docker_records import newest, record_of, seat_generation
+from workshop.runtimes.docker.records import newest, record_of, seat_generation
 
 if TYPE_CHECKING:
     import docker

@@ -11,9 +11,9 @@ from workshop.engines.docker_engine import DockerEngine
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.runtimes.chunks import pull
-from workshop.runtimes.docker_files import open_archive
-from workshop.runtimes.docker_objects import HELPER_KIND, SeatImage
-from workshop.runtimes.docker_seats import force_remove, inspect_image
+from workshop.runtimes.docker.files import open_archive
+from workshop.runtimes.docker.objects import HELPER_KIND, SeatImage
+from workshop.runtimes.docker.seats import force_remove, inspect_image
 
 if TYPE_CHECKING:
     import docker

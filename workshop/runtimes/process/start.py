@@ -18,8 +18,8 @@ from workshop.errors import SeatFailed
 from workshop.model.classroom import Classroom
 from workshop.model.data_file import DATA_VARIABLE
 from workshop.model.seat import SeatCommand, seat_name
-from workshop.runtimes.seat_folder import SeatFile, SeatFolder
-from workshop.runtimes.seat_processes import MARK, await_mark, mark
+from workshop.runtimes.process.seat_folder import SeatFile, SeatFolder
+from workshop.runtimes.process.seat_processes import MARK, await_mark, mark
 
 HOST = "127.0.0.1"
 PORTS = range(20000, 30000)

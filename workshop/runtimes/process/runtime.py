@@ -24,12 +24,12 @@ from workshop.ports.runtime import ExecResult
 from workshop.runtimes.archive import relative_path
 from workshop.runtimes.chunks import Feed, pull
 from workshop.runtimes.disk_sizes import DiskSizes
-from workshop.runtimes.folder_archive import pack, unpack, written_bytes
-from workshop.runtimes.process_seats import ProcessSeats
-from workshop.runtimes.process_start import seat_environment
+from workshop.runtimes.process.folder_archive import pack, unpack, written_bytes
+from workshop.runtimes.process.seat_folder import SeatFile, SeatFolder, rooms
+from workshop.runtimes.process.seat_processes import MARK, mark
+from workshop.runtimes.process.seats import ProcessSeats
+from workshop.runtimes.process.start import seat_environment
 from workshop.runtimes.readiness import answers
-from workshop.runtimes.seat_folder import SeatFile, SeatFolder, rooms
-from workshop.runtimes.seat_processes import MARK, mark
 
 NO_WALLS = (
     "Seats are plain processes: they run as you, see your files and each other, and have no limits. "

@@ -13,11 +13,11 @@ from workshop.engines.engine_errors import APIError, NotFound
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Removal, Survivor
-from workshop.runtimes.docker_network import room_networks
-from workshop.runtimes.docker_objects import DATA_KIND, HELPER_KIND, SEAT_KIND
-from workshop.runtimes.docker_records import seat_number
-from workshop.runtimes.docker_seats import force_remove, list_containers
-from workshop.runtimes.docker_wall import HostWall
+from workshop.runtimes.docker.network import room_networks
+from workshop.runtimes.docker.objects import DATA_KIND, HELPER_KIND, SEAT_KIND
+from workshop.runtimes.docker.records import seat_number
+from workshop.runtimes.docker.seats import force_remove, list_containers
+from workshop.runtimes.docker.wall import HostWall
 
 if TYPE_CHECKING:
     import docker

@@ -14,8 +14,8 @@ from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.data_file import DATA_PATH, SUMS, DataFile, sums_text
 from workshop.runtimes.data_stream import data_stream
-from workshop.runtimes.docker_objects import DATA_KIND, HELPER_KIND, data_mount, data_volume_name
-from workshop.runtimes.docker_seats import force_remove, inspect_image
+from workshop.runtimes.docker.objects import DATA_KIND, HELPER_KIND, data_mount, data_volume_name
+from workshop.runtimes.docker.seats import force_remove, inspect_image
 
 if TYPE_CHECKING:
     import docker

@@ -9,7 +9,7 @@ from typing import Any
 
 from workshop.model import labels
 from workshop.model.seat import SeatRecord, SeatState
-from workshop.runtimes.docker_objects import PORT
+from workshop.runtimes.docker.objects import PORT
 
 RESTARTS_UNTIL_FAILED = 3
 """A server that the engine has restarted so often in a row does not come up by itself."""

@@ -1,0 +1,1 @@
+"""Seats as containers of a Docker engine."""
