@@ -6,6 +6,7 @@ makes one).
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -41,12 +42,13 @@ def image() -> str:
 
 
 def wishes(room: Classroom, image: str, grace: float) -> GatewayWishes:
-    words = ("-m", "workshop.service.cluster_process", room.name, "--uid", room.uid, "--grace", str(grace))
+    words = ("-m", "workshop.service.cluster_process", room.name, "--uid", room.uid)
     return GatewayWishes(image, words, grace=timedelta(seconds=grace))
 
 
 async def opened(runtime: Any, world: Any, name: str, image: str, *, grace: float = 60, **changes: Any) -> Classroom:
-    room = await runtime.open(world.classroom(name, seats=2, definition="", **changes))
+    definition = json.dumps({"title": "x", "times": {"grace": f"{grace:.0f} s"}})
+    room = await runtime.open(world.classroom(name, seats=2, definition=definition, **changes))
     await runtime.create_all(room, {number: server_command(room, number) for number in (1, 2)})
     return await runtime.gateway.ensure(room, wishes(room, image, grace))  # type: ignore[no-any-return]
 

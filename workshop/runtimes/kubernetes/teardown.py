@@ -27,7 +27,7 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.2, 2.0
 ORDER: tuple[tuple[str, str, str], ...] = (
     ("batch/v1", "CronJob", "clocks"),
     ("batch/v1", "Job", "clocks"),
-    ("networking.k8s.io/v1", "Ingress", "ingresses"),
+    ("networking.k8s.io/v1", "Ingress", "ingress rules"),
     ("apps/v1", "Deployment", "gateways"),
     ("apps/v1", "DaemonSet", "prepulls"),
     ("apps/v1", "StatefulSet", "seat sets"),
