@@ -7,6 +7,7 @@ import os
 import pty
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -92,5 +93,9 @@ class Terminal:
 
 
 def _own_terminal() -> None:
-    """Make standard input the controlling terminal, so that Ctrl-C reaches the program as a signal."""
+    """Make standard input the controlling terminal, so that Ctrl-C reaches the program as a signal.
+
+    Where the tests run in a shell's background they ignore that signal, and so would what they start.
+    """
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
