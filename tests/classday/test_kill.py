@@ -19,6 +19,7 @@ BIG = 200 * 1024 * 1024
 PROGRAM = """
 import asyncio, resource, sys
 from pathlib import Path
+from workshop.errors import UnknownClassroom
 from workshop.service import PushSource, Service
 
 async def main(runtime, verb, *words):
@@ -31,8 +32,11 @@ async def main(runtime, verb, *words):
             (seat,) = (await service.move(words[0], [int(words[1])])).results
             print(f"{seat.ok}: {seat.detail}")
         case "down":
-            report = await service.down(words[0], collect_to=Path(words[1]))
-            print(f"{len(report.removal.left)} left")
+            try:
+                report = await service.down(words[0], collect_to=Path(words[1]))
+                print(f"{len(report.removal.left)} left")
+            except UnknownClassroom:
+                print("gone already")
         case _:
             print((await service.push(words[0], PushSource((words[1],)))).sentence)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
@@ -182,7 +186,7 @@ async def test_an_end_of_class_killed_at_any_moment_loses_no_work_and_is_finishe
     assert killed[0]
     if all(killed):
         (said, _memory) = await ended(call("down", day.name, folder, runtime=runtime))
-        assert said == "0 left"
+        assert said in ("0 left", "gone already"), "the last kill may have come when all was done"
     assert await day.runtime.seats(day.classroom) == ()
     assert day.name not in {room.name for room in await day.runtime.classrooms()}
     assert archive(folder / "seat-01.tar.gz") == {"mine.txt": b"mine"}
