@@ -70,7 +70,7 @@ async def restart(wiring: Wiring, name: str, seats: Sequence[int], *, report: Re
 
     result = await each("restarted", seats, one, report)
     await pushing.hand_out_owed(wiring, room)
-    await refresh(wiring, room)
+    await refresh(wiring, room, result)
     return result
 
 
@@ -104,7 +104,7 @@ async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repo
         return f"fresh; {files}"
 
     result = await each("reset", seats, one, report)
-    await refresh(wiring, room)
+    await refresh(wiring, room, result)
     return result
 
 
@@ -192,11 +192,16 @@ def _only_here(room: rooms.FoundRoom) -> None:
         raise _no_gateway(room)
 
 
-async def refresh(wiring: Wiring, room: rooms.FoundRoom) -> None:
-    """Have the gateway list the seats now, where there is one."""
+async def refresh(wiring: Wiring, room: rooms.FoundRoom, came_up: ActReport | None = None) -> None:
+    """Have the gateway list the seats now, where there is one.
+
+    Args:
+        came_up: an act that waited until its seats answered; the gateway need not wait for its own look at them.
+    """
     client = await wiring.doors.client(room.classroom)
     if client is not None:
-        await client.act("refresh", {})
+        answered = [result.number for result in came_up.results if result.ok] if came_up else []
+        await client.act("refresh", {"answered": answered})
 
 
 async def logs(wiring: Wiring, name: str, seat: int, *, tail: int) -> str:

@@ -50,7 +50,7 @@ async def move(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repor
             return await _move(wiring, room, records[number], begun, report=report)
 
     result = await each("moved", seats, one, report)
-    await refresh(wiring, room)
+    await refresh(wiring, room, result)
     return result
 
 
