@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from dataclasses import field as dataclass_field
 from enum import StrEnum
 from pathlib import Path
@@ -196,6 +196,12 @@ class Settings:
             if setting.name == name:
                 return setting
         raise KeyError(name)
+
+    def with_setting(self, changed: Setting) -> Settings:
+        """The same settings, one of them as it is now."""
+        given = tuple(changed if setting.name == changed.name else setting for setting in self.given)
+        value: dict[str, Any] = {changed.name: changed.value}
+        return replace(self, given=given, **value)
 
     def is_default(self, name: str) -> bool:
         return self.setting(name).origin is Origin.DEFAULT

@@ -147,7 +147,7 @@ class Wiring:
             SettingError: it cannot have this value, or the file cannot be written.
         """
         save_setting(self.places, name, value)
-        self.config = settings(self._flags, places=self.places)
+        self.config = self.config.with_setting(settings(self._flags, places=self.places).setting(name))
 
     def image_settings(self, definition: WorkshopDefinition) -> ImageSettings:
         """What this machine and the definition give a build."""
