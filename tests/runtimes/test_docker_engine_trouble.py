@@ -249,7 +249,7 @@ async def test_the_engines_stats_stand_in_where_the_kernels_files_are_not_seen(
 async def test_where_addresses_are_out_of_reach_a_port_on_the_loopback_is_published(
     world: DockerWorld, runtime: Runtime, room: Classroom, monkeypatch: pytest.MonkeyPatch, docker_client: Any
 ) -> None:
-    import workshop.runtimes.docker as docker_runtime
+    import workshop.runtimes.docker.runtime as docker_runtime
 
     monkeypatch.setattr(docker_runtime, "bridge_is_here", lambda _: False)
     record = await runtime.create(room, 1, server_command(room, 1))
