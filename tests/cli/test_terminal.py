@@ -58,7 +58,7 @@ def test_the_first_class_asks_what_happens_at_its_end(tmp_path: Path, answer: st
     with Terminal("up", tmp_path, "--runtime", "process", "--address", "127.0.0.1") as terminal:
         terminal.wait_for("Open a-lesson on process? [Y/n]")
         terminal.type("\n")
-        terminal.wait_for("removed by themselves at the end? [Y/n]")
+        terminal.wait_for("end by themselves like that? [Y/n]")
         terminal.type(f"{answer}\n")
         terminal.wait_for("`at_end`")
         assert paths({}).config_file.read_text() == kept

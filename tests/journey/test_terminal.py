@@ -18,7 +18,7 @@ def test_up_shows_its_plan_and_the_rooms_code_and_down_wants_the_name_typed(
         terminal.wait_for(f"Open {unique_name} on process? [Y/n]", 120)
         assert "1 seats to make" in terminal.text or "1 seat to make" in terminal.text
         terminal.type("\n")
-        terminal.wait_for("removed by themselves at the end? [Y/n]")
+        terminal.wait_for("end by themselves like that? [Y/n]")
         terminal.type("\n")
         assert terminal.ends(180) == 0
         assert "Join: http://127.0.0.1:" in terminal.text

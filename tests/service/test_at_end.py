@@ -26,6 +26,12 @@ def test_nobody_has_decided_on_a_new_machine_and_classes_end_by_themselves(wirin
     assert plan.sentence.startswith("30 min after its end the gateway collects")
 
 
+def test_where_nothing_is_collected_at_the_end_the_plan_says_what_is_lost(wiring: Wiring) -> None:
+    sentence = end_plan(wiring, PLAIN, elsewhere=True).sentence
+    assert "not collected" in sentence
+    assert "collects" not in sentence
+
+
 def test_a_workshop_that_says_it_needs_no_answer(wiring: Wiring) -> None:
     plan = end_plan(wiring, SAYS_SO)
     assert (plan.by_itself, plan.decided) == (False, True)

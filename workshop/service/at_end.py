@@ -15,12 +15,18 @@ SETTING = "at_end"
 COLLECT, NOTHING = "collect", "nothing"
 
 
-def end_plan(wiring: Wiring, definition: WorkshopDefinition) -> EndPlan:
-    """What the gateway would do at the end of a class of this workshop."""
+def end_plan(wiring: Wiring, definition: WorkshopDefinition, *, elsewhere: bool = False) -> EndPlan:
+    """What the gateway would do at the end of a class of this workshop.
+
+    Args:
+        elsewhere: it runs on other machines, where there is no folder for the work to be collected into.
+    """
     config = wiring.settings_of(definition)
     by_itself = config.text(SETTING) != NOTHING
-    if by_itself:
-        grace = format_span(definition.times.grace)
+    grace = format_span(definition.times.grace)
+    if by_itself and elsewhere:
+        sentence = f"{grace} after its end the gateway removes the class, and with it what was not collected by then."
+    elif by_itself:
         sentence = f"{grace} after its end the gateway collects the work and removes the class, whoever is there."
     else:
         sentence = "After its end the class stays until `workshop down` removes it."

@@ -84,14 +84,14 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=commit)
     seats = plan_seats(wanted.total, records)
     fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=len(records))
-    end = end_plan(wiring, asked.workshop.definition)
+    remote = remote_of(runtime)
+    end = end_plan(wiring, asked.workshop.definition, elsewhere=remote is not None)
     sentences = (*_sentences(classroom, seats, fits, image, exists=wanted.found is not None), end.sentence)
     plain = plain_http_problem(asked.workshop.definition, classroom.door)
     if plain is not None:
         sentences += (f"{plain.message} {plain.hint}",)
     if newer:
         sentences += (building.newer_sentence(newer, classroom.commit),)
-    remote = remote_of(runtime)
     commands = {number: seat_command(classroom, number) for number in range(1, wanted.total + 1)}
     return UpPlan(
         classroom=classroom,

@@ -86,9 +86,7 @@ def _agreed(session: Session, talk: Talk, request: UpRequest) -> bool:
 
 def _decide_end(session: Session, talk: Talk) -> None:
     """Asked at the first class that is opened; the answer is a setting from then on."""
-    by_itself = click.confirm(
-        "Shall classes be collected and removed by themselves at the end?", default=True, err=True
-    )
+    by_itself = click.confirm("Shall classes end by themselves like that?", default=True, err=True)
     talk.service.decide_end(by_itself=by_itself)
     session.diagnostics.line("  That is the setting `at_end` from now on; `workshop paths` says where it is kept.")
 
