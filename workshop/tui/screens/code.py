@@ -1,4 +1,4 @@
-"""A QR code on the whole screen: what the projector and a single seat's code have in common."""
+"""A QR code on the screen: what the projector, a single seat's code and the room check have in common."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from workshop.tui.widgets.qr_view import QrView
 from workshop.tui.widgets.text import Text
 
 
-class CodeScreen(BaseScreen[None]):
-    """The code, the link in plain letters, a line of words. The bars go where rows are short.
+class LinkScreen(BaseScreen[None]):
+    """One link of a class as a QR code, kept as the class is now.
 
     Args:
         room: the classroom's name.
@@ -27,17 +27,12 @@ class CodeScreen(BaseScreen[None]):
 
     SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.CODE,)
     BINDINGS: ClassVar = bindings_for(Scope.CODE)
+    COPIED: ClassVar[str] = "the link"
+    """What is said to have been copied."""
 
     def __init__(self, room: str) -> None:
         super().__init__()
         self.room = room
-
-    def body(self) -> Iterator[Widget]:
-        with Vertical(id="code"):
-            yield Center(Text("", id="code-title"))
-            yield Center(QrView(id="code-qr"))
-            yield Center(Text("", id="code-link"))
-            yield Center(Text("", id="code-words"))
 
     def on_mount(self) -> None:
         self.workshop.watch_room(self.room)
@@ -65,6 +60,34 @@ class CodeScreen(BaseScreen[None]):
         """What the code holds; empty while it is not known."""
         raise NotImplementedError
 
+    def _show(self) -> None:
+        """Draw the code and what stands beside it."""
+        raise NotImplementedError
+
+    def blocked(self, action_id: str) -> str:
+        if action_id == "code.copy" and not self.link():
+            return "the link is not known yet."
+        return ""
+
+    def do_code_blocks(self) -> None:
+        qr = self.query_one(QrView)
+        qr.show(self.link(), full=not qr.full)
+        self._show()
+
+    async def do_code_copy(self) -> None:
+        await self.workshop.copy(self.link(), self.COPIED)
+
+
+class CodeScreen(LinkScreen):
+    """The code, the link in plain letters, a line of words. The bars go where rows are short."""
+
+    def body(self) -> Iterator[Widget]:
+        with Vertical(id="code"):
+            yield Center(Text("", id="code-title"))
+            yield Center(QrView(id="code-qr"))
+            yield Center(Text("", id="code-link"))
+            yield Center(Text("", id="code-words"))
+
     def title_line(self) -> str:
         raise NotImplementedError
 
@@ -85,16 +108,3 @@ class CodeScreen(BaseScreen[None]):
         # the rest comes in the order of its use
         for least, wanted in ((2, KeyBar), (3, "#code-words"), (4, TopBar), (5, "#code-title")):
             self.query_one(wanted).display = rows >= least or bool(qr.problem)
-
-    def blocked(self, action_id: str) -> str:
-        if action_id == "code.copy" and not self.link():
-            return "the link is not known yet."
-        return ""
-
-    def do_code_blocks(self) -> None:
-        qr = self.query_one(QrView)
-        qr.show(self.link(), full=not qr.full)
-        self._show()
-
-    async def do_code_copy(self) -> None:
-        await self.workshop.copy(self.link(), "the link")

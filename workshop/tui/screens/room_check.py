@@ -10,12 +10,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from workshop.actions import Scope
 from workshop.model.room_check import RoomCheck
 from workshop.model.snapshot import Snapshot
 from workshop.present.rows import counted
-from workshop.tui.bindings import bindings_for
-from workshop.tui.screens.base import BaseScreen
+from workshop.tui.screens.code import LinkScreen
 from workshop.tui.widgets.qr_view import QrView
 from workshop.tui.widgets.text import Text
 
@@ -27,20 +25,11 @@ INVITATION = (
 )
 
 
-class RoomCheckScreen(BaseScreen[None]):
-    """May be shown on the projector: it holds nothing private.
+class RoomCheckScreen(LinkScreen):
+    """May be shown on the projector: it holds nothing private."""
 
-    Args:
-        room: the classroom's name.
-    """
-
-    SCOPES: ClassVar[tuple[Scope, ...]] = (Scope.CODE,)
     WITHOUT: ClassVar[frozenset[str]] = frozenset({"code.next", "code.previous"})
-    BINDINGS: ClassVar = bindings_for(Scope.CODE)
-
-    def __init__(self, room: str) -> None:
-        super().__init__()
-        self.room = room
+    COPIED: ClassVar[str] = "the link of the room check"
 
     def crumbs(self) -> tuple[str, ...]:
         return (self.room, "room check")
@@ -53,28 +42,6 @@ class RoomCheckScreen(BaseScreen[None]):
             with Vertical(id="room-check-words"):
                 yield Text("", id="room-check-head")
                 yield Text("", id="room-check-found")
-
-    def on_mount(self) -> None:
-        self.workshop.watch_room(self.room)
-        self._show()
-
-    def on_unmount(self) -> None:
-        self.workshop.release_room(self.room)
-
-    def on_resize(self) -> None:
-        self._show()
-
-    def tick(self) -> None:
-        super().tick()
-        self._show()
-
-    def room_changed(self, snapshot: Snapshot) -> None:
-        if snapshot.classroom.name == self.room:
-            self._show()
-
-    @property
-    def snapshot(self) -> Snapshot | None:
-        return self.workshop.rooms[self.room].snapshot
 
     def link(self) -> str:
         return self.snapshot.classroom.check_url() if self.snapshot else ""
@@ -106,14 +73,3 @@ class RoomCheckScreen(BaseScreen[None]):
         at = self.workshop.local(check.at)
         glyph, style = ("●", "$text-success") if check.ok else ("▲", "$text-warning")
         return Content.assemble((f"{at:%H:%M} ", "$text-muted"), (f"{glyph} {check.sentence()}", style))
-
-    def blocked(self, action_id: str) -> str:
-        return "the link is not known yet." if action_id == "code.copy" and not self.link() else ""
-
-    def do_code_blocks(self) -> None:
-        qr = self.query_one(QrView)
-        qr.show(self.link(), full=not qr.full)
-        self._show()
-
-    async def do_code_copy(self) -> None:
-        await self.workshop.copy(self.link(), "the link of the room check")
