@@ -1,6 +1,6 @@
 """The Docker engine: one client, synchronous calls in a bounded pool, errors of ours.
 
-The SDK is imported only for what `engine_client` does not answer by itself.
+The SDK is imported only when an engine is asked for.
 """
 
 from __future__ import annotations
@@ -8,15 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from workshop.engines.docker_context import current_host
-from workshop.engines.engine_client import EngineClient, SdkClient
-from workshop.engines.engine_errors import APIError
 from workshop.errors import RuntimeRefused, RuntimeUnreachable
 
 if TYPE_CHECKING:
@@ -43,9 +40,9 @@ class DockerEngine:
 
     def __init__(self, *, base_url: str = "") -> None:
         self._base_url = base_url
-        self._clients: dict[float | None, SdkClient] = {}
+        self._clients: dict[float | None, docker.DockerClient] = {}
         self._opening = threading.Lock()
-        self._version = ""
+        self._version = "auto"
         self._pool = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix="docker")
         self._long = ThreadPoolExecutor(LONG_POOL_SIZE, thread_name_prefix="docker-long")
 
@@ -59,7 +56,7 @@ class DockerEngine:
         return self._long
 
     def client(self, patience: float | None = TIMEOUT) -> docker.DockerClient:
-        """The SDK's client, or what answers like it; opened on first use, in the calling thread.
+        """The SDK's client; opened on first use, in the calling thread.
 
         Args:
             patience: seconds that one call may be silent; None for calls that their caller bounds.
@@ -70,32 +67,24 @@ class DockerEngine:
         with self._opening:
             if patience not in self._clients:
                 self._clients[patience] = self._open(patience)
-            return cast("docker.DockerClient", self._clients[patience])
+            return self._clients[patience]
 
-    def _open(self, patience: float | None) -> SdkClient:
-        address = self.address
-        with translated(address):
-            client: SdkClient
-            if address.startswith("unix://"):
-                path = address.removeprefix("unix://")
-                client = EngineClient(lambda: self._sdk(patience), path, patience, version=self._version)
-            else:
-                client = SdkClient(lambda: self._sdk(patience))
-            self._version = str(client.api.api_version)  # asked of the engine once
-        return client
-
-    def _sdk(self, patience: float | None) -> docker.DockerClient:
+    def _open(self, patience: float | None) -> docker.DockerClient:
         import docker
 
         settings: dict[str, Any] = {
-            "timeout": REACH, "version": self._version or "auto", "max_pool_size": POOL_SIZE + LONG_POOL_SIZE,
-        }  # fmt: skip
-        if self._base_url or not os.environ.get("DOCKER_HOST"):
-            client = docker.DockerClient(base_url=self.address, **settings)
-        else:
-            client = docker.from_env(**settings)
+            "timeout": REACH,
+            "version": self._version,
+            "max_pool_size": POOL_SIZE + LONG_POOL_SIZE,
+        }
+        with translated(self.address):
+            if self._base_url or not os.environ.get("DOCKER_HOST"):
+                client = docker.DockerClient(base_url=self.address, **settings)
+            else:
+                client = docker.from_env(**settings)
         api: Any = client.api
         api.timeout = patience
+        self._version = api.api_version  # asked of the engine once
         return client
 
     async def call(self, function: Callable[[docker.DockerClient], T], *, patience: float | None = TIMEOUT) -> T:
@@ -128,37 +117,21 @@ class DockerEngine:
 
 @contextlib.contextmanager
 def translated(address: str) -> Iterator[None]:
-    """Turn the engine's, the SDK's and the transport's errors into ours."""
+    """Turn the SDK's and the transport's errors into ours."""
+    import docker.errors
+    import requests.exceptions
+
+    unreachable = (requests.exceptions.ConnectionError, requests.exceptions.Timeout)
     try:
         yield
-    except refusals() as error:
+    except docker.errors.APIError as error:
         raise RuntimeRefused(f"The Docker engine refused: {explanation(error)}") from error
-    except transport_errors() as error:
+    except (docker.errors.DockerException, *unreachable, FileNotFoundError, ConnectionError, PermissionError) as error:
         raise RuntimeUnreachable(
             f"No Docker engine answers at {address}.",
             hint=_how_to_reach(address),
             details=(str(error),),
         ) from error
-
-
-def refusals() -> tuple[type[Exception], ...]:
-    """What a "no" of the engine may be."""
-    if "docker.errors" not in sys.modules:
-        return (APIError,)
-    import docker.errors
-
-    return (APIError, docker.errors.APIError)
-
-
-def transport_errors() -> tuple[type[Exception], ...]:
-    """What it may be when the engine does not answer."""
-    own = (FileNotFoundError, ConnectionError, PermissionError)
-    if "docker.errors" not in sys.modules:
-        return own
-    import docker.errors
-    import requests.exceptions
-
-    return (*own, docker.errors.DockerException, requests.exceptions.ConnectionError, requests.exceptions.Timeout)
 
 
 def explanation(error: Any) -> str:

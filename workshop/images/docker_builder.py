@@ -11,12 +11,13 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import docker
 import psutil
+from docker.errors import APIError, ImageNotFound
 
 from workshop.engines.docker_engine import DockerEngine, explanation
-from workshop.engines.engine_errors import APIError, ImageNotFound
 from workshop.errors import RuntimeRefused
 from workshop.images import image_records as records
 from workshop.images.build_progress import BuildProgress
@@ -34,9 +35,6 @@ from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image, ImageSettings
 from workshop.model.snapshot import Removal, Survivor
 from workshop.ports.build import BuildRequest, Report
-
-if TYPE_CHECKING:
-    import docker
 
 SECRETS = "workshop-secret-"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")

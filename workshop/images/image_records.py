@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from workshop.engines.engine_errors import ImageNotFound, NotFound
 from workshop.model import labels
 from workshop.model.image import Image
 from workshop.ports.build import BuildRequest
@@ -67,10 +66,12 @@ def find_images(client: docker.DockerClient, **wanted: str) -> list[dict[str, An
 
 def inspect_image(client: docker.DockerClient, reference: str) -> dict[str, Any] | None:
     """What the engine says of an image; None when it is not there."""
+    import docker.errors
+
     api: Any = client.api
     try:
         inspected: dict[str, Any] = api.inspect_image(reference)
-    except ImageNotFound:
+    except docker.errors.ImageNotFound:
         return None
     return inspected
 
@@ -117,6 +118,8 @@ def read_packages(client: docker.DockerClient, image: str) -> tuple[str, ...]:
 
     The engine gives out files of containers only: one is made for it, never started, and removed.
     """
+    import docker.errors
+
     api: Any = client.api
     marks = {labels.TOOL: labels.TOOL_VALUE, labels.KIND: "helper"}
     made = api.create_container(image, command=["true"], entrypoint=[], labels=marks, network_disabled=True)
@@ -126,7 +129,7 @@ def read_packages(client: docker.DockerClient, image: str) -> tuple[str, ...]:
             member = tar.next()
             content = tar.extractfile(member) if member is not None else None
             text = content.read().decode("utf-8", "replace") if content else ""
-    except NotFound:
+    except docker.errors.NotFound:
         return ()
     finally:
         api.remove_container(made["Id"], force=True, v=True)
@@ -147,10 +150,12 @@ def shared_sizes(client: docker.DockerClient, images: list[dict[str, Any]]) -> d
 
 def _history(client: docker.DockerClient, image: str) -> list[tuple[str, int, int]]:
     """Command, time and size of each layer from the lowest up; nothing for an image that was removed meanwhile."""
+    import docker.errors
+
     api: Any = client.api
     try:
         entries = api.history(image)
-    except NotFound:
+    except docker.errors.NotFound:
         return []
     return [(entry["CreatedBy"], entry["Created"], int(entry["Size"])) for entry in reversed(entries)]
 

@@ -6,10 +6,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
 
 from workshop.engines.docker_engine import DockerEngine, explanation
-from workshop.engines.engine_errors import APIError, NotFound
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Removal, Survivor
@@ -18,9 +20,6 @@ from workshop.runtimes.docker.objects import DATA_KIND, HELPER_KIND, SEAT_KIND
 from workshop.runtimes.docker.records import seat_number
 from workshop.runtimes.docker.seats import force_remove, list_containers
 from workshop.runtimes.docker.wall import HostWall
-
-if TYPE_CHECKING:
-    import docker
 
 ROOM_KINDS = (SEAT_KIND, HELPER_KIND, DATA_KIND)
 ROUNDS = 3

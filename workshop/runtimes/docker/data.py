@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
 
 from workshop.engines.docker_engine import explanation
-from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import RuntimeRefused
 from workshop.model import labels
 from workshop.model.classroom import Classroom
@@ -16,9 +18,6 @@ from workshop.model.data_file import DATA_PATH, SUMS, DataFile, sums_text
 from workshop.runtimes.data_stream import data_stream
 from workshop.runtimes.docker.objects import DATA_KIND, HELPER_KIND, data_mount, data_volume_name
 from workshop.runtimes.docker.seats import force_remove, inspect_image
-
-if TYPE_CHECKING:
-    import docker
 
 
 def fill_volume(client: docker.DockerClient, classroom: Classroom, files: Sequence[DataFile]) -> None:

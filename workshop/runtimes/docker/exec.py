@@ -8,15 +8,14 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workshop.engines.engine_errors import APIError
+import docker
+from docker.errors import APIError
+
 from workshop.errors import SeatFailed
 from workshop.model.seat import seat_name
 from workshop.ports.runtime import ExecResult
-
-if TYPE_CHECKING:
-    import docker
 
 TIMED_OUT = (124, 137)
 """What `timeout` itself ends with, having sent TERM or KILL."""

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import docker
+from docker.errors import APIError, NotFound
 
 from workshop.engines.docker_engine import explanation, translated
-from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import SeatFailed
 from workshop.model.seat import seat_name
 from workshop.runtimes.archive import folders, owned
 from workshop.runtimes.chunks import Feed
-
-if TYPE_CHECKING:
-    import docker
 
 PIECE = 1024 * 1024
 

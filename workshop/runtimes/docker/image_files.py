@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import docker
 
 from workshop.engines.docker_engine import DockerEngine
 from workshop.model import labels
@@ -14,9 +16,6 @@ from workshop.runtimes.chunks import pull
 from workshop.runtimes.docker.files import open_archive
 from workshop.runtimes.docker.objects import HELPER_KIND, SeatImage
 from workshop.runtimes.docker.seats import force_remove, inspect_image
-
-if TYPE_CHECKING:
-    import docker
 
 
 async def read_image(engine: DockerEngine, classroom: Classroom) -> AsyncGenerator[bytes, None]:

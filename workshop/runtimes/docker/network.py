@@ -7,16 +7,15 @@ import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workshop.engines.engine_errors import APIError
+import docker
+from docker.errors import APIError
+
 from workshop.errors import NameInUse, RuntimeRefused
 from workshop.model import labels
 from workshop.model.classroom import Classroom
 from workshop.runtimes.docker.objects import NETWORK_KIND, bridge_name, network_name, network_request
-
-if TYPE_CHECKING:
-    import docker
 
 Network = ipaddress.IPv4Network
 

@@ -13,12 +13,13 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import docker
 import psutil
+from docker.errors import ImageNotFound, NotFound
 
 from workshop.engines.docker_engine import DockerEngine
-from workshop.engines.engine_errors import ImageNotFound, NotFound
 from workshop.errors import RuntimeRefused, RuntimeUnreachable, SeatFailed, SettingError
 from workshop.model import labels
 from workshop.model.classroom import Classroom, Door
@@ -43,9 +44,6 @@ from workshop.runtimes.docker.usage import UsageReader
 from workshop.runtimes.docker.wall import MODES, HostWall, bridge_is_here
 from workshop.runtimes.docker.watch import EventStream, StreamEnded
 from workshop.runtimes.readiness import answers
-
-if TYPE_CHECKING:
-    import docker
 
 RELIST_SECONDS = 60.0
 RECONNECT_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import docker
+from docker.errors import APIError, ImageNotFound, NotFound
 
 from workshop.engines.docker_engine import explanation
-from workshop.engines.engine_errors import APIError, ImageNotFound, NotFound
 from workshop.errors import SeatFailed
 from workshop.model import labels
 from workshop.model.classroom import Classroom
@@ -26,9 +28,6 @@ from workshop.runtimes.docker.objects import (
     seat_request,
 )
 from workshop.runtimes.docker.records import newest, record_of, seat_generation
-
-if TYPE_CHECKING:
-    import docker
 
 SETTLE_SECONDS = 15
 """How long another process's half-done work on the same container is waited for."""
@@ -171,7 +170,7 @@ def _started(
     """
     api = client.api
     try:
-        status = "created" if new else api.inspect_container(container)["State"]["Status"]
+        status = "created" if new else _inspect_settled(client, container)["State"]["Status"]
         if status == "restarting":
             api.restart(container, timeout=0)  # at once, not when the engine's growing pause between tries is over
         elif status not in ("running", "paused"):
@@ -189,6 +188,24 @@ def _started(
             f"Seat {seat_name(number)} could not be started: {explanation(error)}",
             hint="`workshop rehearse` shows whether the image's server starts at all.",
         ) from error
+
+
+def _inspect_settled(client: docker.DockerClient, container: str) -> Mapping[str, Any]:
+    """A container that was listed. The engine lists one a moment before it knows it by its id.
+
+    Raises:
+        NotFound: it is gone.
+    """
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while True:
+        try:
+            found: Mapping[str, Any] = client.api.inspect_container(container)
+            return found
+        except NotFound:
+            listed = client.api.containers(all=True, filters={"id": container})
+            if not listed or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 def restart_seat(client: docker.DockerClient, classroom: Classroom, number: int) -> SeatRecord:

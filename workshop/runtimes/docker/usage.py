@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workshop.engines.engine_errors import APIError, NotFound
+import docker
+from docker.errors import APIError, NotFound
+
 from workshop.model.seat import Usage
-
-if TYPE_CHECKING:
-    import docker
 
 CGROUP_ROOT = Path("/sys/fs/cgroup")
 PROC = Path("/proc")

@@ -8,13 +8,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import docker
 import psutil
+from docker.errors import APIError, NotFound
 
 from workshop.engines.command import CommandMissing, run_command
 from workshop.engines.docker_engine import DockerEngine, explanation
-from workshop.engines.engine_errors import APIError, NotFound
 from workshop.errors import WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.runtimes.docker.host_wall import (
@@ -26,9 +27,6 @@ from workshop.runtimes.docker.host_wall import (
     raise_script,
 )
 from workshop.runtimes.docker.objects import bridge_name, helper_request
-
-if TYPE_CHECKING:
-    import docker
 
 MODES = ("auto", "direct", "helper", "off")
 RESOLV_CONF = Path("/etc/resolv.conf")

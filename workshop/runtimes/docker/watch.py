@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from workshop.engines.docker_engine import DockerEngine, refusals, transport_errors
+from docker.errors import DockerException
+from requests.exceptions import RequestException
+
+from workshop.engines.docker_engine import DockerEngine
 from workshop.errors import WorkshopError
 from workshop.model import labels
 
@@ -81,7 +84,7 @@ class EventStream:
             for event in self._stream:
                 if event.get("timeNano", 0) > self._since:
                     self._tell(self._queue.put_nowait, event)
-        except _lost() as error:
+        except (DockerException, RequestException, WorkshopError, OSError, ValueError) as error:
             reason = str(error)
         finally:
             self._tell(self._connected.set)
@@ -90,11 +93,6 @@ class EventStream:
     def _tell(self, function: Any, *arguments: Any) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody listens any more
             self._loop.call_soon_threadsafe(function, *arguments)
-
-
-def _lost() -> tuple[type[Exception], ...]:
-    """What ends a stream."""
-    return (WorkshopError, OSError, ValueError, *refusals(), *transport_errors())
 
 
 def _stamp(nanoseconds: int) -> str:

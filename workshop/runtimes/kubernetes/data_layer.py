@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import DockerEngine, explanation
-from workshop.engines.engine_errors import APIError, ImageNotFound
 from workshop.errors import BuildFailed
 from workshop.model import labels
 from workshop.model.data_file import DATA_PATH, DataFile, data_key
@@ -70,6 +69,8 @@ def _context(reference: str, files: Sequence[DataFile]) -> Iterator[bytes]:
 
 
 def _build(client: docker.DockerClient, reference: str, name: str, files: Sequence[DataFile]) -> None:
+    from docker.errors import APIError
+
     api: Any = client.api
     marks = {labels.TOOL: labels.TOOL_VALUE, labels.KIND: KIND}
     try:
@@ -93,6 +94,8 @@ def _failed(said: str) -> BuildFailed:
 
 
 def _remove(client: docker.DockerClient, name: str) -> None:
+    from docker.errors import ImageNotFound
+
     api: Any = client.api
     with contextlib.suppress(ImageNotFound):
         api.remove_image(name, noprune=False)
