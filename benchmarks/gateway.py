@@ -333,12 +333,15 @@ def main() -> None:
         token = rest[1] if what == "gateway" and rest[1] != "-" else ""
         run(serve_upstream(int(port)) if what == "upstream" else serve_gateway(int(port), rest[0], token))
         return
+    jupyter = shutil.which(options.jupyter) if options.jupyter else None
+    if options.jupyter and not jupyter:
+        parser.error(f"there is no program {options.jupyter!r}")
     table = Table()
     with tempfile.TemporaryDirectory(prefix="chp") as folder:
         command = options.chp or fetched_chp(folder)
         run(compare(command, options.seconds, options.rounds, table))
-        if options.jupyter:
-            run(cells(command, options.jupyter, options.rounds, table))
+        if jupyter:
+            run(cells(command, str(Path(jupyter).absolute()), options.rounds, table))
     table.print()
 
 

@@ -250,10 +250,10 @@ def _stray_objects() -> list[str]:
             if (volume.attrs.get("Labels") or {}).get("io.workshop.classroom", "").startswith(_prefix):
                 strays.append(f"volume {volume.name}")
                 volume.remove(force=True)
-        for image in client.images.list(filters=filters):
-            if image.labels.get("io.workshop.workshop", "").startswith(_prefix):
-                strays.append(f"image {', '.join(image.tags) or image.short_id}")
-                client.images.remove(image.id, force=True)
+        for image in client.api.images(filters=filters):
+            if (image["Labels"] or {}).get("io.workshop.workshop", "").startswith(_prefix):
+                strays.append(f"image {', '.join(image['RepoTags'] or ()) or image['Id']}")
+                client.images.remove(image["Id"], force=True)
     finally:
         client.close()
     return strays

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 from aiohttp import web
 
-from workshop.gateway.attempts import Attempts, TooManyTries
+from workshop.gateway.attempts import Attempts
 from workshop.gateway.cookies import Cookies
 from workshop.gateway.forms import BadForm, read_form
 from workshop.gateway.pages import Pages, answer_json, redirect
@@ -253,6 +253,3 @@ def is_phone(request: web.BaseRequest) -> bool:
     """Whether the browser says that it runs on a small device."""
     hint = request.headers.get("Sec-CH-UA-Mobile", "")
     return hint == "?1" or bool(_PHONE.search(request.headers.get("User-Agent", "")))
-
-
-__all__ = ["Join", "TooManyTries", "is_phone"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,20 @@ RUNTIMES = ("docker", "kubernetes", "process", "fake")
 
 SEVERAL = ("kubernetes",)
 """Those of which this machine may know several; settings `NAME_context` and `NAME_namespace` say which."""
+
+
+MODULES = {
+    "docker": "workshop.runtimes.docker.runtime",
+    "kubernetes": "workshop.runtimes.kubernetes",
+    "process": "workshop.runtimes.process.runtime",
+    "fake": "workshop.runtimes.fake",
+}
+
+
+def prepare(name: str) -> None:
+    """Import what `load` imports. An engine's SDK takes up to a second: in a thread, where something else goes on."""
+    if name in MODULES:
+        importlib.import_module(MODULES[name])
 
 
 def load(name: str, *, state_dir: Path, settings: Mapping[str, str]) -> Runtime:

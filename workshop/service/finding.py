@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from workshop.errors import UsageError
@@ -116,11 +117,12 @@ def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:
     seen = {entry.file for entry in entries}
     for folder in sorted(wiring.samples.iterdir()) if wiring.samples.is_dir() else ():
         if (folder / "workshop.yaml").is_file() and str(folder) not in seen:
-            entries.append(WorkshopEntry(title=_written_title(folder), file=str(folder), sample=True))
+            entries.append(WorkshopEntry(title=_title_of_sample(folder), file=str(folder), sample=True))
     return tuple(entries)
 
 
-def _written_title(folder: Path) -> str:
+@cache
+def _title_of_sample(folder: Path) -> str:
     """The title in a sample's file. Only that: checking the whole of it takes half of the start-up time."""
     import yaml
 

@@ -13,6 +13,7 @@ from workshop.model.snapshot import ClassroomSummary, Snapshot
 from workshop.model.target import Target
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
+from workshop.runtimes.registry import prepare
 from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ async def every(wiring: Wiring) -> tuple[FoundRoom, ...]:
 
 
 async def _of_target(wiring: Wiring, target: Target) -> list[FoundRoom]:
+    await asyncio.to_thread(prepare, target.runtime)  # a screen that waits for the list is painted meanwhile
     runtime = wiring.runtime(target)
     remote = remote_of(runtime)
     if remote is None:

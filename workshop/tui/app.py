@@ -264,7 +264,7 @@ class WorkshopApp(Performer, App[int]):
             except Exception as error:
                 self.tell(self.unforeseen(error), doing=doing)
 
-        return owner.run_worker(guarded(), name=doing, group=group, exclusive=group != "default", exit_on_error=False)
+        return owner.run_worker(guarded, name=doing, group=group, exclusive=group != "default", exit_on_error=False)
 
     async def run_in_terminal(self, command: Sequence[str], announcement: str) -> int:
         """Give this terminal to another program until it ends; its exit code. The event loop goes on."""

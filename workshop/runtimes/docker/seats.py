@@ -170,7 +170,7 @@ def _started(
     """
     api = client.api
     try:
-        status = "created" if new else _inspect_settled(client, container)["State"]["Status"]
+        status = "created" if new else _inspect_settled(client, classroom, number, container)["State"]["Status"]
         if status == "restarting":
             api.restart(container, timeout=0)  # at once, not when the engine's growing pause between tries is over
         elif status not in ("running", "paused"):
@@ -190,8 +190,10 @@ def _started(
         ) from error
 
 
-def _inspect_settled(client: docker.DockerClient, container: str) -> Mapping[str, Any]:
-    """A container that was listed. The engine lists one a moment before it knows it by its id.
+def _inspect_settled(
+    client: docker.DockerClient, classroom: Classroom, number: int, container: str
+) -> Mapping[str, Any]:
+    """A seat's container that was listed. The engine lists one a moment before it knows it by its id.
 
     Raises:
         NotFound: it is gone.
@@ -202,8 +204,8 @@ def _inspect_settled(client: docker.DockerClient, container: str) -> Mapping[str
             found: Mapping[str, Any] = client.api.inspect_container(container)
             return found
         except NotFound:
-            listed = client.api.containers(all=True, filters={"id": container})
-            if not listed or time.monotonic() > deadline:
+            listed = list_containers(client, classroom.uid, kind=SEAT_KIND, seat=str(number))
+            if container not in {entry["Id"] for entry in listed} or time.monotonic() > deadline:
                 raise
         time.sleep(0.05)
 

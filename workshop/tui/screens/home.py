@@ -81,9 +81,8 @@ class HomeScreen(BaseScreen[None]):
     def on_mount(self) -> None:
         self._show_workshops()
         self._show_rooms()
-        self.work("Listing classrooms", self.workshop.read_summaries, group="summaries")
+        self.call_after_refresh(self._ask_for_newer)
         self.set_interval(REFRESH_EVERY, self._look_again)
-        self._ask_for_newer()
         self.set_interval(NEWER_EVERY, self._ask_for_newer)
 
     def _look_again(self) -> None:
@@ -92,7 +91,7 @@ class HomeScreen(BaseScreen[None]):
 
     def seen_again(self) -> None:
         self._show_workshops()
-        self._look_again()
+        self.call_after_refresh(self._look_again)  # what is known is painted before the engines are asked
 
     def tick(self) -> None:
         super().tick()
