@@ -334,8 +334,10 @@ async def test_a_teardown_lists_everything_and_needs_the_name(app: Make, scripte
         assert running.screen.query_one("#go", Button).disabled
         await press(pilot, "f7")
         assert scripted.called("down") == []
-        running.screen.query_one("#typed", Input).focus()
+        await press(pilot, "x")  # no beginning of the name
+        assert running.screen.query_one("#cancel").has_focus
         await type_text(pilot, "python")
+        assert running.screen.query_one("#typed", Input).has_focus
         await press(pilot, "enter")
         assert scripted.called("down") == []
         await type_text(pilot, "-basics")

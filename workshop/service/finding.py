@@ -114,7 +114,7 @@ def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:
         for file, title, used in wiring.recent.entries()
         if "://" in file or Path(file).exists()
     ]
-    seen = {entry.file for entry in entries}
+    seen = {entry.file.removesuffix("/workshop.yaml") for entry in entries}
     for folder in sorted(wiring.samples.iterdir()) if wiring.samples.is_dir() else ():
         if (folder / "workshop.yaml").is_file() and str(folder) not in seen:
             entries.append(WorkshopEntry(title=_title_of_sample(folder), file=str(folder), sample=True))

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import on
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input
 
 from workshop.actions import Scope
 from workshop.model.snapshot import ClassroomSummary
@@ -24,6 +23,7 @@ from workshop.tui.screens.starting import show_job
 from workshop.tui.widgets.check import Check
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
+from workshop.tui.widgets.typed_word import TypedWord
 
 COLUMNS = (
     Column("name", "Classroom", 18, grow=True),
@@ -54,10 +54,7 @@ class CleanupScreen(BaseScreen[None]):
         with Vertical(id="down-ask"):
             yield Text("", id="down-warning")
             yield Check("Every classroom, also those that are on", id="everything", compact=True)
-            with Horizontal(classes="buttons"):
-                yield Input(placeholder=f"type {WORD} to confirm", id="typed", compact=True)
-                yield Button("Cancel", id="cancel", compact=True, classes="first-focus")
-                yield Button("Remove them", id="go", compact=True, classes="danger", disabled=True)
+            yield TypedWord(WORD, "Remove them")
 
     def on_mount(self) -> None:
         self.work("Looking for leftovers", self._read, group="plan")
@@ -79,17 +76,16 @@ class CleanupScreen(BaseScreen[None]):
         self._typed()
         self.work("Looking for leftovers", self._read, group="plan")
 
-    @on(Input.Changed, "#typed")
+    @on(TypedWord.Changed)
     def _typed(self) -> None:
-        self.query_one("#go", Button).disabled = bool(self.blocked("teardown.go"))
+        self.query_one(TypedWord).allow(not self.blocked("teardown.go"))
         self.refresh_bindings()
 
-    @on(Input.Submitted, "#typed")
-    @on(Button.Pressed, "#go")
+    @on(TypedWord.Given)
     async def _go(self) -> None:
         await self.action_perform("teardown.go")
 
-    @on(Button.Pressed, "#cancel")
+    @on(TypedWord.Refused)
     def _cancel(self) -> None:
         self.dismiss()
 
@@ -100,7 +96,7 @@ class CleanupScreen(BaseScreen[None]):
             return "the list is not there yet."
         if not self._found:
             return "nothing is left over."
-        return "" if self.query_one("#typed", Input).value.strip() == WORD else f"type {WORD} first."
+        return self.query_one(TypedWord).missing
 
     def do_teardown_go(self) -> None:
         service, everything = self.workshop.service, self._everything

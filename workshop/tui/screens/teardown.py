@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import on
-from textual.containers import Horizontal, Vertical
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button, Input
+from textual.widgets import Input
 
 from workshop.actions import Scope
 from workshop.errors import WorkshopError
@@ -27,6 +27,7 @@ from workshop.tui.screens.starting import show_job
 from workshop.tui.widgets.check import Check
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
+from workshop.tui.widgets.typed_word import TypedWord
 
 COLUMNS = (Column("kind", "Kind", 12), Column("name", "What is removed", 30, grow=True))
 MOST_NAMED = 15
@@ -58,10 +59,7 @@ class TeardownScreen(BaseScreen[None]):
                 yield Check("Collect the work first, into", value=True, id="collect", compact=True)
                 yield Input(id="folder", compact=True)
             yield Text("", id="down-question")
-            with Horizontal(classes="buttons"):
-                yield Input(placeholder=f"type {self.room} to confirm", id="typed", compact=True)
-                yield Button("Cancel", id="cancel", compact=True, classes="first-focus")
-                yield Button("Remove everything", id="go", compact=True, classes="danger", disabled=True)
+            yield TypedWord(self.room, "Remove everything")
 
     def on_mount(self) -> None:
         self.query_one("#down-ask").display = False
@@ -86,7 +84,7 @@ class TeardownScreen(BaseScreen[None]):
         self.query_one(RowTable).set_rows(rows)
         self._show_warning()
         self.query_one("#down-ask").display = True
-        self.query_one("#cancel").focus()
+        self.query_one(TypedWord).focus_cancel()
 
     def _show_warning(self) -> None:
         plan = self._plan
@@ -99,7 +97,8 @@ class TeardownScreen(BaseScreen[None]):
         elif plan.uncollected:
             text = f"▲ The work of {_named(plan.uncollected)} was not collected yet."
         elif plan.claimed:
-            text = f"The work of {counted(len(plan.claimed), 'seat')} was collected."
+            taken = "seat that was taken" if len(plan.claimed) == 1 else "seats that were taken"
+            text = f"No work in the {len(plan.claimed)} {taken} is uncollected."
         else:
             text = "Nobody has taken a seat: there is no work to lose."
         if plan.unsure:
@@ -115,17 +114,16 @@ class TeardownScreen(BaseScreen[None]):
             self._show_warning()
             self._typed()
 
-    @on(Input.Changed, "#typed")
+    @on(TypedWord.Changed)
     def _typed(self) -> None:
-        self.query_one("#go", Button).disabled = bool(self.blocked("teardown.go"))
+        self.query_one(TypedWord).allow(not self.blocked("teardown.go"))
         self.refresh_bindings()
 
-    @on(Input.Submitted, "#typed")
-    @on(Button.Pressed, "#go")
+    @on(TypedWord.Given)
     async def _go(self) -> None:
         await self.action_perform("teardown.go")
 
-    @on(Button.Pressed, "#cancel")
+    @on(TypedWord.Refused)
     def _cancel(self) -> None:
         self.dismiss()
 
@@ -134,8 +132,8 @@ class TeardownScreen(BaseScreen[None]):
             return ""
         if self._plan is None:
             return "the list is not there yet."
-        if self.query_one("#typed", Input).value.strip() != self.room:
-            return f"type {self.room} first."
+        if missing := self.query_one(TypedWord).missing:
+            return missing
         if self._collecting and not self.query_one("#folder", Input).value.strip():
             return "name a folder for the work."
         return ""
