@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,24 @@ async def test_reset_gives_the_image_s_files_and_what_was_pushed(day: Day, tmp_p
     assert files == REPOSITORY | {"lesson.ipynb": b'{"cells": [], "fixed": 1}'}
     (kept,) = (day.wiring.state_dir / "archive" / day.name).glob("*.tar.gz")
     assert archive(kept)["mine.txt"] == b"mine"
+
+
+@pytest.mark.parametrize(("broken", "words"), [(True, "could not be saved: tar is missing"), (False, "tar is missing")])
+async def test_reset_waits_for_no_files_of_a_seat_that_keeps_ending_and_says_so(
+    day: Day, monkeypatch: pytest.MonkeyPatch, broken: bool, words: str
+) -> None:
+    async def refuse(*_: Any) -> AsyncIterator[bytes]:
+        raise SeatFailed("tar is missing.")
+        yield b""
+
+    if broken:
+        assert day.engine is not None
+        day.engine.change(day.classroom, 1, state=SeatState.FAILED, detail="its server ended with code 3", restarts=4)
+    monkeypatch.setattr(day.runtime, "read_files", refuse)
+    (result,) = (await day.service.reset(day.name, [1])).results
+    assert (result.ok, words in result.detail) == (broken, True)
+    record = (await day.runtime.seats(day.classroom))[0]
+    assert (record.generation, record.state) == (1 + broken, SeatState.STARTING)
 
 
 @near_runtimes

@@ -369,9 +369,13 @@ class ApiServer:
         body.get("metadata", {}).pop("resourceVersion", None)
         new = copy.deepcopy(found)
         if kind == "application/strategic-merge-patch+json":
-            for change in body["spec"]["containers"]:
-                box = next(box for box in new["spec"]["containers"] if box["name"] == change["name"])
-                merge(box, change)
+            for field_name, changes in body["spec"].items():
+                boxes = new["spec"].setdefault(field_name, [])
+                for change in changes:
+                    box = next((box for box in boxes if box["name"] == change["name"]), None)
+                    if box is None:
+                        boxes.append(box := {})
+                    merge(box, change)
         else:
             merge(new, body)
         return self.put(key[0], new) if new != found else found

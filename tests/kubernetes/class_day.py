@@ -135,6 +135,39 @@ async def test_a_class_is_checked_opened_used_watched_collected_and_closed(
     assert listed(program, unique_name, "--runtime", "kubernetes") == []
 
 
+def change(repository: Path, **kubernetes: Any) -> None:
+    """Say something else of the cluster in the workshop's file."""
+    definition = yaml.safe_load((repository / "workshop.yaml").read_text())
+    definition["kubernetes"] |= kubernetes
+    (repository / "workshop.yaml").write_text(yaml.safe_dump(definition))
+    commit(repository, "Another cluster")
+
+
+def test_a_door_that_the_cluster_has_not_is_refused_before_anything_is_made(
+    program: ClusterProgram, repository: Path, unique_name: str
+) -> None:
+    change(repository, exposure="ingress", ingress_class="no-such-class", host="class.example.org")
+    checked = program("check", repository, code=2)
+    assert "kubernetes.ingress_class" in {problem["path"] for problem in checked["problems"]}
+    refused = program("up", repository, "--name", unique_name, "--yes", code=1)
+    assert "no ingress class no-such-class" in refused["message"]
+    assert program.objects(unique_name) == []
+
+
+def test_the_role_to_ask_for_is_that_of_the_workshop_in_the_current_folder(
+    program: ClusterProgram, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(repository, namespace="team-z", exposure="nodeport")
+    assert program("doctor", "--rbac")["manifests"][0]["kind"] == "ClusterRole"
+    for words in ((repository,), ()):
+        role = program("doctor", "--rbac", *words)["manifests"][0]
+        assert (role["kind"], role["metadata"]["namespace"]) == ("Role", "team-z")
+        assert "ingresses" not in {resource for rule in role["rules"] for resource in rule["resources"]}
+        monkeypatch.chdir(repository)
+    looked_at = {finding["name"]: finding["ok"] for finding in program("doctor")["findings"]}
+    assert looked_at["kubernetes"]
+
+
 def test_a_dry_run_prints_the_manifests_and_makes_nothing(
     program: ClusterProgram, repository: Path, unique_name: str
 ) -> None:

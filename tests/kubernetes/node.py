@@ -94,7 +94,7 @@ class Node:
             else:
                 pod = self._pods.get(f"{item['metadata']['namespace']}/{name}")
                 if pod is not None:
-                    pod.resized(item)
+                    pod.changed(item)
 
     def _helper(self, item: Json) -> None:
         """A pod that belongs to no set: it only waits to be asked things."""
@@ -202,6 +202,7 @@ class Node:
         if sub == "log":
             lines = pod.log.read_text(errors="replace").splitlines(True) if pod.log.exists() else []
             return web.Response(text="".join(lines[-int(request.query.get("tailLines", 1000)) :]))
-        if not pod.running:
+        beside = request.query.get("container") in {entry["name"] for entry in pod.beside}
+        if not pod.running and not beside:
             raise Refusal(500, "InternalError", "container not found")
         return await (pod.execute(request) if sub == "exec" else pod.forward(request))

@@ -42,6 +42,8 @@ class Pod:
         self.log = folder / "log"
         self.running = False
         self.ending = False
+        self.beside: list[Json] = []
+        """Containers that were put beside the first; all see its files."""
         self._restarts = 0
         self._last: Json = {}
         self._memory = item["spec"]["containers"][0]["resources"]["limits"]["memory"]
@@ -64,6 +66,8 @@ class Pod:
         run, home = self.folder / "run", self.folder / "home"
         (run / "state").mkdir(parents=True)
         home.mkdir()
+        (run / "volume").mkdir()
+        (run / "volume" / "home").symlink_to(home)
         (home / "README.md").write_text("hello\n")
         for name, key in (("launch", "launch"), ("seat", self._name)):
             (run / name).write_text(self.local(self._files[key]))
@@ -116,6 +120,7 @@ class Pod:
         if item is None:
             return
         item["status"] = status(self.address, running="running" in state, ready=ready)
+        item["status"]["ephemeralContainerStatuses"] = self.beside
         item["status"]["containerStatuses"] = [
             {
                 "name": self.NAME,
@@ -130,7 +135,13 @@ class Pod:
         ]
         self._server.put("pods", item)
 
-    def resized(self, item: Json) -> None:
+    def changed(self, item: Json) -> None:
+        """What its specification asks for now: another limit, a container beside the first."""
+        there = {entry["name"] for entry in self.beside}
+        for entry in item["spec"].get("ephemeralContainers") or ():
+            if entry["name"] not in there:
+                self.beside.append({"name": entry["name"], "state": {"running": {"startedAt": now()}}})
+                item["status"]["ephemeralContainerStatuses"] = self.beside
         wanted = item["spec"]["containers"][0]["resources"]["limits"]["memory"]
         if wanted == self._memory:
             return

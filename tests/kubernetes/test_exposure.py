@@ -13,8 +13,10 @@ from workshop.model.classroom import Door
 from workshop.model.definition import KubernetesPart
 from workshop.runtimes.kubernetes import exposure
 from workshop.runtimes.kubernetes.client import ClusterClient
+from workshop.runtimes.kubernetes.rooms import Place
 
 FALLBACK = Door("127.0.0.1", 8080)
+OWN = Place("workshop-algebra", own=True)
 
 
 @pytest.fixture
@@ -30,12 +32,13 @@ def ingress_class(api: ApiServer, name: str, *, default: bool = False) -> None:
     api.call(lambda: api.make("ingressclasses", item))
 
 
-def node(api: ApiServer, name: str, address: str, *, answers: bool = True) -> None:
+def node(api: ApiServer, name: str, address: str, *, answers: bool = True, cloud: str = "") -> None:
     status = {
         "conditions": [{"type": "Ready", "status": "True" if answers else "Unknown"}],
         "addresses": [{"type": "InternalIP", "address": address}],
     }
-    api.call(lambda: api.make("nodes", {"kind": "Node", "metadata": {"name": name}, "spec": {}, "status": status}))
+    spec = {"providerID": f"{cloud}://{name}"} if cloud else {}
+    api.call(lambda: api.make("nodes", {"kind": "Node", "metadata": {"name": name}, "spec": spec, "status": status}))
 
 
 def service(api: ApiServer, **spec: Any) -> None:
@@ -91,6 +94,37 @@ async def test_an_ingress_class_that_is_not_there_is_answered_with_those_there_a
     with pytest.raises(GatewayFailed, match="no ingress class nginx; it has traefik") as raised:
         await exposure.ingress_class(client, KubernetesPart(ingress_class="nginx"))
     assert "nodeport" in raised.value.hint
+
+
+async def test_a_cluster_without_ingress_classes_is_told_before_anything_is_made(
+    api: ApiServer, client: ClusterClient
+) -> None:
+    part = KubernetesPart(exposure="ingress", host="class.example.org")
+    assert await exposure.door_problems(client, part, OWN) == ()  # nodes may not be read: who knows
+    node(api, "n1", "10.0.0.1")
+    (problem,) = await exposure.door_problems(client, part, OWN)
+    assert (problem.path, problem.level) == ("kubernetes.exposure", "error")
+    assert "no ingress class" in problem.message
+    assert "nodeport" in problem.hint
+    (named,) = await exposure.door_problems(client, part.model_copy(update={"ingress_class": "nginx"}), OWN)
+    assert (named.path, named.message) == ("kubernetes.ingress_class", "The cluster has no ingress class nginx.")
+    assert await exposure.door_problems(client, KubernetesPart(exposure="nodeport"), OWN) == ()
+    node(api, "g1", "10.0.0.2", cloud="gce")
+    assert await exposure.door_problems(client, part, OWN) == ()
+
+
+async def test_a_certificate_that_is_not_in_the_namespace_is_told_beforehand(
+    api: ApiServer, client: ClusterClient
+) -> None:
+    ingress_class(api, "nginx")
+    part = KubernetesPart(exposure="ingress", host="class.example.org", tls_secret="class-tls")
+    (warned,) = await exposure.door_problems(client, part, OWN)
+    assert (warned.path, warned.level) == ("kubernetes.tls_secret", "warning")
+    (refused,) = await exposure.door_problems(client, part, Place("team", own=False))
+    assert (refused.level, "no Secret class-tls in namespace team" in refused.message) == ("error", True)
+    secret = {"kind": "Secret", "metadata": {"name": "class-tls", "namespace": "team"}}
+    api.call(lambda: api.make("secrets", secret))
+    assert await exposure.door_problems(client, part, Place("team", own=False)) == ()
 
 
 # Which address

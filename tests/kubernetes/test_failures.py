@@ -176,6 +176,20 @@ async def test_the_printed_role_grants_what_is_asked_for(runtime: KubernetesRunt
     assert runtime.rbac()[0]["kind"] == "ClusterRole"
 
 
+async def test_a_role_is_no_larger_than_the_way_students_come_in_needs(
+    api: ApiServer, runtime: KubernetesRuntime
+) -> None:
+    def resources(exposure: str) -> set[str]:
+        rules = runtime.rbac("team", exposure=exposure)[0]["rules"]
+        return {resource for rule in rules for resource in rule["resources"]}
+
+    assert resources("auto") - resources("nodeport") == {"ingresses"}
+    assert resources("ingress") == resources("auto")
+    api.faults.denied = {("create", "ingresses")}
+    assert await runtime.missing_rights("team", exposure="nodeport") == ()
+    assert await runtime.missing_rights("team", exposure="auto") == ("create ingresses.networking.k8s.io in team",)
+
+
 # Seats that do not come up
 
 

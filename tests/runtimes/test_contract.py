@@ -598,3 +598,17 @@ async def test_a_program_that_is_not_in_the_image_is_named(world: World, runtime
 
     await until(failed, "the seat is given up")
     assert "no-such-program" in await runtime.logs(room, 1)
+
+
+async def test_the_files_of_a_seat_that_keeps_ending_are_read(world: World, runtime: Runtime, room: Classroom) -> None:
+    if world.name == "fake":
+        pytest.skip("memory runs no program")
+    bad = replace(server_command(room, 1), argv=("sh", "-c", "printf work > mine.txt; exit 3"))
+    await runtime.create(room, 1, bad)
+
+    async def failed() -> bool:
+        return (await runtime.seats(room))[0].state is SeatState.FAILED
+
+    await until(failed, "the seat is given up", 60)
+    for path, name in ((".", "./mine.txt"), ("mine.txt", "mine.txt")):
+        assert (await read_tar(runtime, room, 1, path))[name].content == b"work"

@@ -84,9 +84,9 @@ async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repo
         try:
             files = f"its files are in {await archive_seat(wiring, room, number)}"
         except SeatFailed as error:
-            if not _out_of_reach(before):
+            if not await _is_broken(room, before):
                 raise
-            files = f"its files could not be saved: {before.detail or error.message}"
+            files = f"its files could not be saved: {_reason(error)}"
         generation = before.generation + 1
         (outcome,) = await provision(
             room.runtime,
@@ -108,10 +108,16 @@ async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Repo
     return result
 
 
-def _out_of_reach(record: SeatRecord) -> bool:
-    """Whether waiting would not bring the seat's files back: its machine is gone, or it never ran."""
-    never_ran = record.state is SeatState.FAILED and record.exit_code is None and not record.restarts
-    return record.state is SeatState.LOST or never_ran
+async def _is_broken(room: rooms.FoundRoom, record: SeatRecord) -> bool:
+    """Whether waiting would not bring the seat's files back: its machine is gone, or it keeps ending."""
+    if record.state in (SeatState.FAILED, SeatState.LOST):
+        return True
+    now = (await records_of(room, [record.number]))[record.number]
+    return now.state in (SeatState.FAILED, SeatState.LOST) or now.restarts > record.restarts
+
+
+def _reason(error: SeatFailed) -> str:
+    return " · ".join((error.message.removesuffix("."), *error.details[-1:]))
 
 
 async def act(

@@ -145,30 +145,56 @@ def _nearest(wanted: str, detected: Detected) -> str:
     return f"There are: {', '.join(detected.notebooks[:5])}." if detected.notebooks else "It has no notebooks."
 
 
-def roles(wiring: Wiring) -> tuple[dict[str, Any], ...]:
-    """The smallest role that classes need on the cluster that the settings name.
+async def roles(wiring: Wiring, file: str) -> tuple[dict[str, Any], ...]:
+    """The smallest role that classes need on the cluster that a workshop or the settings name.
+
+    Args:
+        file: the workshop; empty for that of the current folder, and without one for any, by the settings alone.
 
     Raises:
         UsageError: the runtime of the settings has none.
+        DefinitionError: the workshop's file is not right.
     """
     from workshop.model.definition import WorkshopDefinition
 
+    if named := file or _here():
+        definition = (await finding.load(wiring, named)).definition
+    else:
+        definition = wiring.settled(WorkshopDefinition(title="any"))
     name = wiring.flag_runtime() or "kubernetes"
-    remote = remote_of(wiring.runtime(name))
+    remote = remote_of(wiring.runtime(name, definition))
     if remote is None:
         raise UsageError(f"Classes on {name} need no role.", hint="Roles are for `--runtime kubernetes`.")
-    return tuple(remote.roles(wiring.settled(WorkshopDefinition(title="any"))))
+    return tuple(remote.roles(definition))
 
 
-async def doctor(wiring: Wiring) -> tuple[Finding, ...]:
-    """What is there and what is missing on this machine."""
+def _here() -> str:
+    """The current folder, when it has a workshop's file."""
+    return "." if any(Path(name).is_file() for name in finding.FILE_NAMES) else ""
+
+
+async def doctor(wiring: Wiring, file: str) -> tuple[Finding, ...]:
+    """What is there and what is missing on this machine.
+
+    Args:
+        file: a workshop whose cluster is looked at too; empty for that of the current folder, if it has one.
+    """
     version = ".".join(map(str, sys.version_info[:3]))
     found = [Finding("python", sys.version_info >= (3, 11), version, "Python 3.11 or newer is needed.")]
     git = shutil.which("git")
     found.append(
         Finding("git", git is not None, git or "not found", "Install git: repositories cannot be fetched without.")
     )
-    for target in wiring.searched_targets():
+    targets = wiring.searched_targets()
+    if named := file or _here():
+        try:
+            definition = (await finding.load(wiring, named)).definition
+        except WorkshopError as error:
+            found.append(Finding("workshop", False, error.message, error.hint))
+        else:
+            if definition.runtime == "kubernetes":
+                targets = tuple(dict.fromkeys((*targets, wiring.target(definition.runtime, definition))))
+    for target in targets:
         try:
             facts = await wiring.runtime(target).facts()
         except WorkshopError as error:

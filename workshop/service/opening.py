@@ -135,7 +135,7 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
                 hint = f"`workshop address {classroom.name} {address}` moves it."
                 report(Noted(f"It stays at {classroom.door.host}. {hint}", level="warning"))
         else:
-            await _refuse_obstacles(wiring, asked)
+            await _refuse_obstacles(wiring, asked, report)
             image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
             # Before anything of the class is made: a file that cannot be had leaves nothing behind.
             await have_data(wiring, asked.workshop.definition.data, report=report)
@@ -315,7 +315,7 @@ async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
     return _Asked(workshop, runtime_name, name)
 
 
-async def _refuse_obstacles(wiring: Wiring, asked: _Asked) -> None:
+async def _refuse_obstacles(wiring: Wiring, asked: _Asked, report: Report) -> None:
     """Ask before anything is built whether the class may be opened where it is to run.
 
     Raises:
@@ -326,6 +326,9 @@ async def _refuse_obstacles(wiring: Wiring, asked: _Asked) -> None:
         return
     draft = drafts.draft(wiring, asked.workshop, asked.runtime_name, name=asked.name)
     for problem in await remote.obstacles(draft):
+        if problem.level != "error":
+            report(Noted(f"{problem.message} {problem.hint}", level="warning"))
+            continue
         raise RuntimeRefused(problem.message, hint=problem.hint)
 
 

@@ -430,17 +430,18 @@ class Service:
 
         return await carrying.import_file(self._wiring, file, report=report)
 
-    async def doctor(self) -> tuple[Finding, ...]:
-        """What is there and what is missing on this machine."""
+    async def doctor(self, file: str = "") -> tuple[Finding, ...]:
+        """What is there and what is missing on this machine, and for the workshop that `file` names."""
         from workshop.service import checking
 
-        return await checking.doctor(self._wiring)
+        return await checking.doctor(self._wiring, file)
 
-    def roles(self) -> tuple[Mapping[str, Any], ...]:
-        """What an administrator of the cluster that the settings name has to give this user, as manifests."""
+    async def roles(self, file: str = "") -> tuple[Mapping[str, Any], ...]:
+        """What an administrator of the cluster has to give this user, as manifests: for the workshop that `file`
+        names, or for any on the cluster of the settings."""
         from workshop.service import checking
 
-        return checking.roles(self._wiring)
+        return await checking.roles(self._wiring, file)
 
     async def aclose(self) -> None:
         await self._wiring.aclose()

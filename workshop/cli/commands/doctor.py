@@ -12,14 +12,18 @@ from workshop.cli.session import Session
 
 
 @verb("doctor")
+@click.argument("file", metavar="[FILE]", required=False, default="")
 @click.option("--rbac", is_flag=True, help="Print the smallest role that classes on a cluster need, as manifests.")
 @runtime_option
-def doctor_command(session: Session, *, rbac: bool) -> int:
-    """What is there and what is missing on this machine. Exit code 1 when something is missing."""
+def doctor_command(session: Session, file: str, *, rbac: bool) -> int:
+    """What is there and what is missing on this machine. Exit code 1 when something is missing.
+
+    FILE is a workshop whose cluster is meant; without it that of the current folder, if there is one.
+    """
     if rbac:
-        return _roles(session)
+        return _roles(session, file)
     with session.talk() as talk:
-        findings = talk.run(talk.service.doctor())
+        findings = talk.run(talk.service.doctor(file))
     session.output.document({"findings": [asdict(finding) for finding in findings]})
     width = max(len(finding.name) for finding in findings)
     for finding in findings:
@@ -29,12 +33,12 @@ def doctor_command(session: Session, *, rbac: bool) -> int:
     return ExitCode.DONE if all(finding.ok for finding in findings) else ExitCode.FAILED
 
 
-def _roles(session: Session) -> int:
+def _roles(session: Session, file: str) -> int:
     """For the administrator of a cluster, who fills in the subject's name and applies it."""
     import yaml
 
     with session.talk() as talk:
-        roles = talk.service.roles()
+        roles = talk.run(talk.service.roles(file))
     session.output.document({"manifests": list(roles)})
     if not session.output.as_json:
         session.output.raw(yaml.safe_dump_all(map(dict, roles), sort_keys=False))

@@ -27,7 +27,7 @@ from workshop.runtimes.kubernetes import distribution, gateway_image
 from workshop.runtimes.kubernetes.client import ClusterClient
 from workshop.runtimes.kubernetes.cluster_gateway import EXPOSURE, ClusterGateway
 from workshop.runtimes.kubernetes.data_layer import with_data
-from workshop.runtimes.kubernetes.exposure import PORT_FORWARD, choose_exposure
+from workshop.runtimes.kubernetes.exposure import PORT_FORWARD, choose_exposure, door_problems
 from workshop.runtimes.kubernetes.gateway_objects import CONTROL_SOCKET, GatewayObjects, GatewayWishes
 from workshop.runtimes.kubernetes.memories import memories_of
 from workshop.runtimes.kubernetes.objects import SeatObjects
@@ -60,10 +60,10 @@ class ClusterSide:
     # Before a class
 
     async def obstacles(self, classroom: Classroom) -> tuple[Problem, ...]:
-        place = self._runtime.place(classroom)
-        missing = await self._runtime.missing_rights("" if place.own else place.namespace)
+        place, part = self._runtime.place(classroom), wishes_of(classroom).part
+        missing = await self._runtime.missing_rights("" if place.own else place.namespace, exposure=part.exposure)
         if not missing:
-            return ()
+            return await door_problems(self._client, part, place)
         where = "" if place.own else f" --set kubernetes_namespace={place.namespace}"
         return (
             Problem(
@@ -77,7 +77,7 @@ class ClusterSide:
         return await self._runtime.fit(classroom, seats, there=there)
 
     def roles(self, definition: WorkshopDefinition) -> list[Json]:
-        return self._runtime.rbac(definition.kubernetes.namespace)
+        return self._runtime.rbac(definition.kubernetes.namespace, exposure=definition.kubernetes.exposure)
 
     async def described(
         self, classroom: Classroom, commands: Mapping[int, SeatCommand], settings: ImageSettings

@@ -10,12 +10,16 @@ from urllib.parse import urlsplit
 from workshop.errors import GatewayFailed
 from workshop.model.classroom import Door
 from workshop.model.definition import KubernetesPart
+from workshop.model.snapshot import Problem
 from workshop.runtimes.kubernetes.capacity import takes_pods
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.rooms import Place
 
 Json = dict[str, Any]
 
 PORT_FORWARD = "port-forward"
+SERVES_UNNAMED = "gce"
+"""The cloud whose own controller takes an Ingress that names no class, and has no ingress class to list."""
 ADDRESS_WAIT = 180.0
 """Seconds that a load balancer or an ingress controller has to give an address."""
 
@@ -28,7 +32,7 @@ async def choose_exposure(client: ClusterClient, part: KubernetesPart) -> str:
     if part.host and await ingress_classes(client) != {}:
         return "ingress"
     nodes = await _readable(client, "/api/v1/nodes")
-    clouds = [str(node["spec"].get("providerID", "")).split("://", 1)[0] for node in nodes]
+    clouds = [_cloud(node) for node in nodes]
     if clouds and all(cloud and cloud not in ("kind", "k3s", "minikube") for cloud in clouds):
         return "loadbalancer"
     return "nodeport" if nodes else PORT_FORWARD
@@ -49,14 +53,49 @@ async def ingress_class(client: ClusterClient, part: KubernetesPart) -> str:
             f"The cluster has no ingress class {part.ingress_class}" + (f"; it has {there}." if there else "."),
             hint="Change `kubernetes.ingress_class`, or choose `exposure: nodeport`.",
         )
-    if part.ingress_class or any(classes.values()) or not classes:
+    if part.ingress_class or any(classes.values()):
         return part.ingress_class
+    if not classes:
+        nodes = await _readable(client, "/api/v1/nodes")
+        if not nodes or any(_cloud(node) == SERVES_UNNAMED for node in nodes):
+            return ""  # nobody may know, or it is known to work
+        raise GatewayFailed(
+            "The cluster has no ingress class: nothing would serve the class's address.",
+            hint="Choose `exposure: nodeport` or `loadbalancer`, or ask for an ingress controller.",
+        )
     if len(classes) > 1:
         raise GatewayFailed(
             f"The cluster has the ingress classes {there}, and none of them is the default.",
             hint="Name one under `kubernetes.ingress_class`.",
         )
     return there
+
+
+def _cloud(node: Json) -> str:
+    """Whose machine a node is: `gce`, `aws`, `kind`; empty when it does not say."""
+    return str(node["spec"].get("providerID", "")).split("://", 1)[0]
+
+
+async def door_problems(client: ClusterClient, part: KubernetesPart, place: Place) -> tuple[Problem, ...]:
+    """What would keep students from coming in the way the definition says, as far as it can be known beforehand."""
+    if await choose_exposure(client, part) != "ingress":
+        return ()
+    try:
+        await ingress_class(client, part)
+    except GatewayFailed as error:
+        named = "ingress_class" if part.ingress_class or part.exposure == "auto" else "exposure"
+        return (Problem(f"kubernetes.{named}", error.message, error.hint),)
+    if not part.tls_secret:
+        return ()
+    path = "kubernetes.tls_secret"
+    if place.own:
+        message = f"The class has a namespace of its own, in which there is no Secret {part.tls_secret}."
+        hint = "Name the namespace that has it under `kubernetes.namespace`; else browsers warn of the certificate."
+        return (Problem(path, message, hint, "warning"),)
+    if await client.get(f"/api/v1/namespaces/{place.namespace}/secrets/{part.tls_secret}") is None:
+        message = f"There is no Secret {part.tls_secret} in namespace {place.namespace}."
+        return (Problem(path, message, "Make it of type kubernetes.io/tls, or leave `kubernetes.tls_secret` out."),)
+    return ()
 
 
 async def door_of(

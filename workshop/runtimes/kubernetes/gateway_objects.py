@@ -19,7 +19,10 @@ STATE = "/var/lib/workshop"
 CONTROL_SOCKET = f"{STATE}/control.sock"
 LEAVE_NODE = 15
 """Seconds after which the gateway of a node that does not answer is started on another one (by default it is 300)."""
-RIGHTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+Rule = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
+"""API groups, resources and verbs."""
+WITHOUT_INGRESS = ("loadbalancer", "nodeport", "port-forward")
+RIGHTS: tuple[Rule, ...] = (
     (("",), ("secrets",), ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection")),
     (("",), ("pods",), ("get", "list", "watch", "create", "patch", "delete", "deletecollection")),
     (("",), ("pods/exec",), ("get", "create")),
@@ -34,11 +37,8 @@ RIGHTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     (("apps",), ("statefulsets",), ("get", "list", "watch", "create", "patch", "delete", "deletecollection")),
     (("apps",), ("deployments", "daemonsets"), ("get", "list", "create", "patch", "delete", "deletecollection")),
     (("batch",), ("jobs", "cronjobs"), ("get", "list", "create", "patch", "delete", "deletecollection")),
-    (
-        ("networking.k8s.io",),
-        ("networkpolicies", "ingresses"),
-        ("get", "list", "create", "patch", "delete", "deletecollection"),
-    ),
+    (("networking.k8s.io",), ("networkpolicies",), ("get", "list", "create", "patch", "delete", "deletecollection")),
+    (("networking.k8s.io",), ("ingresses",), ("get", "list", "create", "patch", "delete", "deletecollection")),
     (
         ("rbac.authorization.k8s.io",),
         ("roles", "rolebindings"),
@@ -47,7 +47,12 @@ RIGHTS: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
     (("metrics.k8s.io",), ("pods",), ("get", "list")),
     (("",), ("namespaces",), ("get", "delete")),
 )
-"""API groups, resources and verbs: all that the tool does in a class's namespace, the instructor's side included."""
+"""All that the tool does in a class's namespace, the instructor's side included."""
+
+
+def rights_for(exposure: str) -> tuple[Rule, ...]:
+    """Those that a class needs whose students come in that way; `auto` may come to an Ingress."""
+    return tuple(rule for rule in RIGHTS if exposure not in WITHOUT_INGRESS or rule[1] != ("ingresses",))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ class GatewayObjects:
             exposure: `ingress`, `loadbalancer`, `nodeport` or `port-forward`.
             ingress_class: the class of the Ingress; empty for the cluster's default.
         """
-        made = [self.account(), self.role(), self.binding(), self.deployment(), self.service(exposure)]
+        made = [self.account(), self.role(exposure), self.binding(), self.deployment(), self.service(exposure)]
         if exposure == "ingress":
             made.append(self.ingress(ingress_class))
         if self._seats.classroom.ends is not None and self._wishes.ends_itself:
@@ -106,12 +111,12 @@ class GatewayObjects:
             "automountServiceAccountToken": False,
         }
 
-    def role(self) -> Json:
+    def role(self, exposure: str) -> Json:
         """What the gateway may do: in this namespace alone."""
         own = self._seats.classroom.option("own_namespace") == "yes"
         rules = [
             {"apiGroups": list(groups), "resources": list(names), "verbs": list(verbs)}
-            for groups, names, verbs in RIGHTS
+            for groups, names, verbs in rights_for(exposure)
             if names != ("namespaces",)
         ]
         if own:

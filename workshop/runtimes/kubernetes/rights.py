@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.runtimes.kubernetes.client import ClusterClient
-from workshop.runtimes.kubernetes.gateway_objects import RIGHTS
+from workshop.runtimes.kubernetes.gateway_objects import Rule, rights_for
 
 Json = dict[str, Any]
 
-LAPTOP: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
-    (("",), ("pods/portforward",), ("get", "create")),
-)
-OWN_NAMESPACE: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
-    (("",), ("namespaces",), ("get", "list", "create", "delete")),
-)
+LAPTOP: tuple[Rule, ...] = ((("",), ("pods/portforward",), ("get", "create")),)
+RESCUE: tuple[Rule, ...] = ((("",), ("pods/ephemeralcontainers",), ("patch",)),)
+"""Without it, `reset` of a seat that keeps ending cannot save its files first; everything else works."""
+OWN_NAMESPACE: tuple[Rule, ...] = ((("",), ("namespaces",), ("get", "list", "create", "delete")),)
 """Needed everywhere when each class is to have a namespace of its own."""
-OPTIONAL: tuple[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]], ...] = (
+OPTIONAL: tuple[Rule, ...] = (
     (("",), ("nodes",), ("list",)),
     (("",), ("nodes/proxy",), ("get",)),
 )
@@ -41,14 +39,15 @@ class Right:
         return f"{self.verb} {name}" + (f" in {self.namespace}" if self.namespace else "")
 
 
-def rights_needed(namespace: str, *, own: bool) -> tuple[Right, ...]:
+def rights_needed(namespace: str, *, own: bool, exposure: str = "auto") -> tuple[Right, ...]:
     """What opening, running and removing a class asks for.
 
     Args:
         own: the namespace is made and removed by us.
+        exposure: how students come in, as the definition says.
     """
     found = []
-    for groups, resources, verbs in (*RIGHTS, *LAPTOP):
+    for groups, resources, verbs in (*rights_for(exposure), *LAPTOP):
         if resources == ("namespaces",):
             continue
         found += [
@@ -63,7 +62,9 @@ def rights_needed(namespace: str, *, own: bool) -> tuple[Right, ...]:
     return tuple(found)
 
 
-async def missing_rights(client: ClusterClient, namespace: str, *, own: bool) -> tuple[Right, ...]:
+async def missing_rights(
+    client: ClusterClient, namespace: str, *, own: bool, exposure: str = "auto"
+) -> tuple[Right, ...]:
     """Those of the needed rights that this account has not; each is asked of the cluster itself.
 
     Raises:
@@ -89,12 +90,14 @@ async def missing_rights(client: ClusterClient, namespace: str, *, own: bool) ->
             answer = await client.request("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body=body)
         return bool(answer.get("status", {}).get("allowed"))
 
-    needed = rights_needed(namespace, own=own)
+    needed = rights_needed(namespace, own=own, exposure=exposure)
     answers = await asyncio.gather(*(allowed(right) for right in needed))
     return tuple(right for right, has in zip(needed, answers, strict=True) if not has)
 
 
-def smallest_role(namespace: str, *, own: bool, name: str = "workshop-instructor") -> list[Json]:
+def smallest_role(
+    namespace: str, *, own: bool, exposure: str = "auto", name: str = "workshop-instructor"
+) -> list[Json]:
     """Manifests that give an instructor just enough; the binding's subject is for the administrator to fill in.
 
     Args:
@@ -103,7 +106,12 @@ def smallest_role(namespace: str, *, own: bool, name: str = "workshop-instructor
     kind, metadata = ("ClusterRole", {"name": name}) if own else ("Role", {"name": name, "namespace": namespace})
     rules = [
         {"apiGroups": list(groups), "resources": list(resources), "verbs": list(verbs)}
-        for groups, resources, verbs in (*RIGHTS, *LAPTOP, *(OWN_NAMESPACE + OPTIONAL if own else ()))
+        for groups, resources, verbs in (
+            *rights_for(exposure),
+            *LAPTOP,
+            *RESCUE,
+            *(OWN_NAMESPACE + OPTIONAL if own else ()),
+        )
         if resources != ("namespaces",) or (own and "create" in verbs)
     ]
     binding = {

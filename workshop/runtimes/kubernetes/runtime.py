@@ -94,20 +94,21 @@ class KubernetesRuntime:
         """The gateways that run in this cluster."""
         return ClusterGateway(self._client, self._rooms)
 
-    async def missing_rights(self, namespace: str = "") -> tuple[str, ...]:
+    async def missing_rights(self, namespace: str = "", *, exposure: str = "auto") -> tuple[str, ...]:
         """What this account may not do and would have to, a phrase each: `create statefulsets.apps in class`.
 
         Args:
             namespace: the existing namespace; empty for the setting's, and without one for a namespace of one's own.
+            exposure: how students come in, as the definition says.
         """
         where = namespace or self._rooms.wanted
-        missing = await missing_rights(self._client, where, own=not where)
+        missing = await missing_rights(self._client, where, own=not where, exposure=exposure)
         return tuple(right.sentence() for right in missing)
 
-    def rbac(self, namespace: str = "") -> list[Json]:
+    def rbac(self, namespace: str = "", *, exposure: str = "auto") -> list[Json]:
         """Manifests of the smallest role that an instructor needs, for the cluster's administrator."""
         where = namespace or self._rooms.wanted
-        return smallest_role(where, own=not where)
+        return smallest_role(where, own=not where, exposure=exposure)
 
     async def fit(self, classroom: Classroom, seats: int | None = None, *, there: int = 0) -> Fit:
         """Whether its seats fit on the nodes and in the namespace's quota: `18 of 30 seats fit: memory …`.
@@ -305,11 +306,10 @@ class KubernetesRuntime:
             return await run_in_home(self._client, self._pods.pod(classroom, number), home, argv, timeout=timeout)
 
     async def read_files(self, classroom: Classroom, number: int, path: str) -> AsyncIterator[bytes]:
-        home = wishes_of(classroom).home
         relative_path(path)
-        await self._pods.running(classroom, number)
+        place, home = await self._pods.readable(classroom, number)
         with of_seat(number):
-            async for piece in files.read_tar(self._client, self._pods.pod(classroom, number), home, path, number):
+            async for piece in files.read_tar(self._client, place, home, path, number):
                 yield piece
 
     async def read_image_files(self, classroom: Classroom) -> AsyncIterator[bytes]:

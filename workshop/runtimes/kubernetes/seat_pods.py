@@ -12,7 +12,7 @@ from workshop.errors import RuntimeRefused, SeatFailed
 from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.model.snapshot import Survivor
-from workshop.runtimes.kubernetes import launcher
+from workshop.runtimes.kubernetes import launcher, rescue
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
 from workshop.runtimes.kubernetes.holders import holds
@@ -61,6 +61,10 @@ class SeatPods:
         )
 
     async def record(self, classroom: Classroom, number: int) -> SeatRecord:
+        return (await self._look(classroom, number))[0]
+
+    async def _look(self, classroom: Classroom, number: int) -> tuple[SeatRecord, Json | None]:
+        """The seat, and its pod if there is one."""
         place = self.pod(classroom, number)
         roster, pod = await asyncio.gather(
             self.roster(classroom).read(), self._client.get(f"/api/v1/namespaces/{place.namespace}/pods/{place.pod}")
@@ -70,7 +74,7 @@ class SeatPods:
                 f"There is no seat {seat_name(number)} in {classroom.name}.",
                 hint=f"`workshop status {classroom.name}` names those there are.",
             )
-        return record_of(number, roster[number], pod, where=self._where(classroom, number))
+        return record_of(number, roster[number], pod, where=self._where(classroom, number)), pod
 
     def _where(self, classroom: Classroom, number: int) -> str:
         place = self.pod(classroom, number)
@@ -94,6 +98,20 @@ class SeatPods:
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, 1.0)
+
+    async def readable(self, classroom: Classroom, number: int) -> tuple[PodPlace, str]:
+        """The container in which a seat's files can be read, and where the home folder is in it.
+
+        Raises:
+            SeatFailed: there is no such seat, or none of its containers runs.
+        """
+        place = self.pod(classroom, number)
+        record, pod = await self._look(classroom, number)
+        if pod is not None and rescue.keeps_ending(record, pod):
+            return await rescue.rescue_place(self._client, place, pod, number), rescue.HOME
+        if record.state not in _INSIDE:
+            await self.running(classroom, number)
+        return place, wishes_of(classroom).home
 
     async def tell(self, classroom: Classroom, number: int, word: str, marks: Mapping[str, str | None]) -> None:
         """Give the seat's launcher a word, and mark the pod with what that means."""
