@@ -10,6 +10,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from tests.kubernetes.cluster_images import gateway_image
 from tests.runtimes.worlds import World
 from workshop.model.classroom import Classroom, decode_classroom
 from workshop.model.labels import CLASSROOM, CODE, GENERATION, KIND, SEAT, UID
@@ -96,11 +97,9 @@ class KubernetesWorld(World):
 
     def settings(self) -> dict[str, str]:
         """Variables that an instructor's machine has for this cluster."""
-        given = {
-            "WORKSHOP_KUBERNETES_REGISTRY": os.environ.get("WORKSHOP_TEST_CLUSTER_REGISTRY", ""),
-            "WORKSHOP_KUBERNETES_GATEWAY_IMAGE": os.environ.get("WORKSHOP_TEST_GATEWAY_IMAGE", ""),
-        }
-        return {name: value for name, value in given.items() if value}
+        registry = os.environ.get("WORKSHOP_TEST_CLUSTER_REGISTRY", "")
+        given = {"WORKSHOP_KUBERNETES_REGISTRY": registry} if registry else {}
+        return given | {"WORKSHOP_KUBERNETES_GATEWAY_IMAGE": gateway_image()}
 
     def definition(self) -> dict[str, Any]:
         """What a workshop has to say to be opened here."""

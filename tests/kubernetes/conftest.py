@@ -11,16 +11,12 @@ from typing import Any
 import pytest
 
 from tests.kubernetes.api_server import ApiServer
+from tests.kubernetes.cluster_images import STUB, seat_image
 from tests.kubernetes.cluster_world import KubernetesWorld, MemoryWorld
 from tests.kubernetes.node import Node
 from workshop.model.classroom import Classroom
 from workshop.ports.runtime import Runtime
 
-SEAT_IMAGE = os.environ.get("WORKSHOP_TEST_CLUSTER_IMAGE", "docker.io/workshop-test/cluster-seat:1")
-"""An image that the cluster's nodes have: the test base with a user `jovyan` (1000) and `hello` in README.md."""
-
-STUB = Path(__file__).parents[1] / "classday" / "stub_lab.py"
-"""What pods that are processes run as `jupyter-lab`."""
 MEMORY_IMAGE = "docker.io/workshop-test/seat:1"
 
 
@@ -52,7 +48,7 @@ def kubeconfig(api: ApiServer, machine: Path) -> str:
 def world(request: pytest.FixtureRequest, machine: Path) -> KubernetesWorld:
     """The cluster that the test's module asks for."""
     if request.module.CLUSTER == "real":
-        return KubernetesWorld(machine, SEAT_IMAGE, os.environ["WORKSHOP_TEST_KUBECONFIG"])
+        return KubernetesWorld(machine, seat_image(), os.environ["WORKSHOP_TEST_KUBECONFIG"])
     programs = machine / "programs"
     programs.mkdir()
     shutil.copy(STUB, programs / "jupyter-lab")

@@ -1,13 +1,8 @@
-"""The gateway in a real cluster: students come in by the cluster's door, and claims outlive the gateway's pod.
-
-Needs the image of this package on the nodes (`WORKSHOP_TEST_GATEWAY_IMAGE`; `gateway_image.build_gateway_image`
-makes one).
-"""
+"""The gateway in a real cluster: students come in by the cluster's door, and claims outlive the gateway's pod."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.kubernetes.cluster_images import gateway_image
 from tests.runtimes.worlds import server_command, until
 from workshop.gateway.control_client import ControlClient
 from workshop.model.classroom import Classroom
@@ -35,10 +31,7 @@ BROWSER = {
 
 @pytest.fixture
 def image() -> str:
-    name = os.environ.get("WORKSHOP_TEST_GATEWAY_IMAGE", "")
-    if not name:
-        pytest.skip("no image of the gateway: WORKSHOP_TEST_GATEWAY_IMAGE is not set")
-    return name
+    return gateway_image()
 
 
 def wishes(room: Classroom, image: str, grace: float) -> GatewayWishes:

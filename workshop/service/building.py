@@ -70,11 +70,32 @@ async def build_workshop(
         BuildFailed: the image cannot be built.
         RuntimeRefused: the seats run elsewhere, and the image cannot get there.
     """
+    await refuse_early(wiring, workshop, runtime)
+    image = await _built(wiring, workshop, runtime, newest=newest, no_cache=no_cache, report=report)
+    return await delivered(wiring, workshop, runtime, image, report=report)
+
+
+async def refuse_early(wiring: Wiring, workshop: Workshop, runtime: str) -> None:
+    """Say before anything is built that there is no way for images to where the seats run.
+
+    Raises:
+        RuntimeRefused: there is none.
+    """
+    remote = remote_of(wiring.runtime(runtime, workshop.definition))
+    if remote is not None:
+        await remote.refuse_early(workshop.definition)
+
+
+async def delivered(wiring: Wiring, workshop: Workshop, runtime: str, image: Image, *, report: Report) -> Image:
+    """The image as seats start from it: itself on this machine, else what it is where they run, with their data.
+
+    Raises:
+        SourceError: a file of `data:` cannot be had.
+        BuildFailed: it was refused on the way.
+    """
     remote = remote_of(wiring.runtime(runtime, workshop.definition))
     if remote is None:
-        return await _built(wiring, workshop, runtime, newest=newest, no_cache=no_cache, report=report)
-    await remote.refuse_early(workshop.definition)
-    image = await _built(wiring, workshop, runtime, newest=newest, no_cache=no_cache, report=report)
+        return image
     files = await have_data(wiring, workshop.definition.data, report=report)
     return await remote.deliver(image, workshop.definition, files, report=report)
 

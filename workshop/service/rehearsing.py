@@ -28,6 +28,7 @@ from workshop.model.names import slug
 from workshop.model.seat import SeatState, seat_name
 from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
 from workshop.service import building, drafts, finding, peaks
 from workshop.service.rehearsal_rooms import PREFIX
@@ -67,10 +68,12 @@ async def rehearse(
         image = await building.build_workshop(wiring, workshop, name, report=report)
         request = await building.prepare(wiring, workshop, report=report)
     else:
+        await building.refuse_early(wiring, workshop, name)
         found = await building.look(wiring, workshop, name, report=report)
         if found.request is None:
             raise found.why or UsageError("The repository's notebooks are not here.")
         request, image = found.request, await building.image_of(wiring, found, name, report=report)
+        image = await building.delivered(wiring, workshop, name, image, report=report)
     notebooks = chosen_notebooks(request.detected.notebooks, workshop.definition.rehearse)
     if not notebooks:
         raise UsageError(
@@ -87,17 +90,19 @@ async def rehearse(
                 machine_memory=machine_memory, report=report,
             )  # fmt: skip
         finally:
-            await asyncio.shield(asyncio.ensure_future(_remove(engine, classroom, report)))
+            await asyncio.shield(asyncio.ensure_future(_remove(wiring, engine, classroom, report)))
             wiring.lock_file(classroom.name).unlink(missing_ok=True)
 
 
-async def _remove(engine: Runtime, classroom: Classroom, report: Report) -> None:
+async def _remove(wiring: Wiring, engine: Runtime, classroom: Classroom, report: Report) -> None:
     """Take everything away, also after a cancellation; what stays is named, and `cleanup` knows it by its labels."""
     try:
         removal = await engine.close(classroom)
     except RuntimeUnreachable as error:
         report(Noted(f"{classroom.name} could not be removed: {error.message} `workshop cleanup` does it.", "error"))
         return
+    if not removal.left:
+        wiring.store.forget(classroom.uid)
     for left in removal.left:
         report(Noted(f"{left.kind} {left.name} is left: {left.reason}. `workshop cleanup` removes it.", "error"))
 
@@ -130,6 +135,10 @@ async def _rehearse(
 ) -> RehearsalReport:
     began = monotonic()
     classroom = await engine.open(classroom)
+    remote = remote_of(engine)
+    if remote is not None:
+        wiring.store.remember(classroom)  # `cleanup` searches the cluster of one that was killed
+        await remote.fetch(classroom, report=report)
     await bring_data(wiring, engine, classroom, report=report)
     commands = {number: seat_command(classroom, number) for number in range(1, classroom.seats + 1)}
     report(StepStarted("seats", f"Starting {classroom.seats} seats for the rehearsal", total=classroom.seats))
@@ -165,6 +174,10 @@ async def _rehearse(
         peaks.remember(wiring, image.digest, peak)
     machine = EngineFacts("", "", facts.cpus, machine_memory) if machine_memory else facts
     wanted = workshop.definition.seats + workshop.definition.spare_seats
+    if remote is not None and not machine_memory:
+        fits = await remote.fit(classroom, wanted, there=classroom.seats)
+    else:
+        fits = fit(machine, classroom.limits, wanted, peak_bytes=peak or None)
     return RehearsalReport(
         workshop=classroom.workshop,
         runtime=classroom.runtime,
@@ -174,7 +187,7 @@ async def _rehearse(
         disk_bytes=watch.disk,
         memory_limit=classroom.limits.memory_bytes,
         proposed_memory=proposed_memory(peak) if peak else 0,
-        fits=fit(machine, classroom.limits, wanted, peak_bytes=peak or None),
+        fits=fits,
         seconds=monotonic() - began,
         failed_seats=failed,
     )
