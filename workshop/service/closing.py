@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
@@ -13,8 +14,12 @@ from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
 from workshop.service import rehearsal_rooms, reporting, room_folder, rooms, watching
 from workshop.service.collecting import collect_seats, uncollected, used_seats
+from workshop.service.doors import is_locked
 from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
+
+MAKING = timedelta(minutes=10)
+"""A class of another machine that has neither seats nor a gateway is taken for broken off after this."""
 
 
 async def teardown_plan(wiring: Wiring, name: str) -> TeardownPlan:
@@ -40,9 +45,11 @@ async def down(
     discard: bool,
     report: Report,
     from_gateway: bool = False,
+    uid: str = "",
 ) -> DownReport:
     """
     Args:
+        uid: which of several classes of that name on different engines and clusters.
         from_gateway: the caller is the classroom's own gateway, which ends by itself afterwards.
 
     Raises:
@@ -50,7 +57,7 @@ async def down(
     """
     began = monotonic()
     try:
-        room = await rooms.find(wiring, name)
+        room = await rooms.find(wiring, name, uid=uid)
     except UnknownClassroom:
         if _finish_forgetting(wiring, name):
             return DownReport(name, Removal(), seconds=monotonic() - began)
@@ -192,8 +199,16 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
         or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
         or (summary.ends is not None and summary.ends < now)
         or wiring.store.room_state(summary.uid).closing
-        or (not summary.gateway and summary.seats == 0)
+        or _is_half_made(wiring, summary)
     )
+
+
+def _is_half_made(wiring: Wiring, summary: ClassroomSummary) -> bool:
+    """Whether the making of a class was broken off: nobody here is at it, and whoever is elsewhere had time enough."""
+    if summary.gateway or summary.seats or is_locked(wiring.lock_file(summary.name)):
+        return False
+    ours = wiring.lock_file(summary.name).exists()
+    return ours or summary.created is None or wiring.clock() - summary.created > MAKING
 
 
 async def cleanup(wiring: Wiring, *, everything: bool, report: Report) -> Removal:
@@ -201,7 +216,8 @@ async def cleanup(wiring: Wiring, *, everything: bool, report: Report) -> Remova
     for summary in await cleanup_plan(wiring, everything=everything):
         report(Noted(f"{summary.name} on {summary.runtime}"))
         try:
-            total += (await down(wiring, summary.name, collect_to=None, discard=True, report=report)).removal
+            ended = await down(wiring, summary.name, uid=summary.uid, collect_to=None, discard=True, report=report)
+            total += ended.removal
         except WorkshopError as error:
             total += Removal({}, (Survivor("classroom", summary.name, error.message),))
     for target in wiring.searched_targets():

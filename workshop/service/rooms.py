@@ -80,8 +80,11 @@ def unreachable(wiring: Wiring) -> tuple[str, ...]:
     return tuple(f"{target}: {error.message}" for target, error in sorted(wiring.unreachable.items()))
 
 
-async def find(wiring: Wiring, name: str) -> FoundRoom:
+async def find(wiring: Wiring, name: str, *, uid: str = "") -> FoundRoom:
     """The classroom of that name.
+
+    Args:
+        uid: which of several classes of one name on different engines and clusters.
 
     Raises:
         UnknownClassroom: there is none; the hint names those there are.
@@ -89,7 +92,7 @@ async def find(wiring: Wiring, name: str) -> FoundRoom:
     """
     rooms = await every(wiring)
     for room in rooms:
-        if room.classroom.name == name:
+        if room.classroom.name == name and uid in ("", room.classroom.uid):
             return room
     asked = wiring.flag_runtime()
     silent = next((error for target, error in wiring.unreachable.items() if target.runtime == asked), None)
