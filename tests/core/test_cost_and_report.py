@@ -131,6 +131,7 @@ def test_incidents_are_counted_once_each() -> None:
     assert kinds(room(oom_at=NOW), room(oom_at=NOW + 100 * second)) == ["oom"]
     assert kinds(room(), room(pid_limit_at=NOW)) == ["process-limit"]
     assert kinds(room(), room(kernel_restarts=2)) == ["kernel-restart"]
+    assert kinds(room(crashed_at=NOW), room()) == [], "a fresh seat"
     failed = SeatRecord(1, SeatState.FAILED, "a")
     assert kinds(room(), room(record=failed)) == ["crash"]
     assert kinds(room(record=failed), room(record=failed, label="x")) == []

@@ -153,6 +153,15 @@ def test_a_crash_is_dated_when_the_server_runs_again() -> None:
     assert seat_after(*CLAIMED, dying, again, pulse(), at=NOW + 2 * MINUTE).activity is Activity.CRASHED
 
 
+def test_a_fresh_seat_has_none_of_its_predecessors_troubles() -> None:
+    again = replace(record(), restarts=1, started_at=NOW + MINUTE)
+    happened = (*CLAIMED, events.SeatChanged(again), events.SeatOutOfMemory(1, NOW + MINUTE))
+    assert seat_after(*happened, at=NOW + 2 * MINUTE).activity is Activity.CRASHED
+    fresh = replace(record(), object_id="another", generation=2, started_at=NOW + 2 * MINUTE)
+    seat = seat_after(*happened, events.SeatChanged(fresh), pulse(at=NOW + 2 * MINUTE), at=NOW + 2 * MINUTE)
+    assert seat.activity not in (Activity.CRASHED, Activity.OUT_OF_MEMORY)
+
+
 def test_restarts_of_before_the_gateway_began_are_no_news() -> None:
     old = replace(record(), restarts=3, started_at=NOW)
     happened = (events.SeatsListed((old,)), events.SeatAnswered(old), events.SeatClaimed(1, NOW), pulse(browsers=1))

@@ -38,7 +38,7 @@ def _of_seat(number: int, old: SeatFacts, new: SeatFacts) -> list[Incident]:
         found.append(Incident("oom", "memory full", number))
     if _again(old.pid_limit_at, new.pid_limit_at):
         found.append(Incident("process-limit", "a process was refused", number))
-    if new.crashed_at != old.crashed_at or (_failed(new) and not _failed(old)):
+    if new.crashed_at not in (None, old.crashed_at) or (_failed(new) and not _failed(old)):
         found.append(Incident("crash", "the server ended by itself", number))
     if new.kernel_restarts > old.kernel_restarts:
         found.append(Incident("kernel-restart", f"{new.kernel_restarts - old.kernel_restarts}", number))

@@ -71,7 +71,9 @@ def _listed(facts: RoomFacts, records: tuple[SeatRecord, ...]) -> RoomFacts:
 def _changed(seat: SeatFacts, record: SeatRecord) -> SeatFacts:
     dated = seat.restarts_dated
     if dated is None or dated[0] != record.object_id:
-        seat = replace(seat, restarts_dated=(record.object_id, record.restarts))
+        # a fresh seat has none of its predecessor's troubles
+        seat = replace(seat, restarts_dated=(record.object_id, record.restarts), crashed_at=None, oom_at=None,
+                       pid_limit_at=None)  # fmt: skip
     elif record.restarts > dated[1] and record.started_at is not None:  # while it is restarting, it has no start
         seat = replace(seat, restarts_dated=(record.object_id, record.restarts), crashed_at=record.started_at)
     if record.state is SeatState.READY:

@@ -14,6 +14,7 @@ from workshop.model.target import Target
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
 from workshop.runtimes.registry import prepare
+from workshop.service import rehearsal_rooms
 from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,7 @@ async def _summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
         runtime=classroom.runtime,
         seats=seats,
         ready=ready,
-        join=classroom.join_url(),
+        join=classroom.join_url() if classroom.door.host and classroom.door.port else "",
         ends=classroom.ends,
         created=classroom.created,
         uid=classroom.uid,
@@ -148,6 +149,9 @@ async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:
 def _detail(wiring: Wiring, classroom: Classroom, *, gateway: bool) -> str:
     if wiring.store.room_state(classroom.uid).closing:
         return "teardown was interrupted: run `workshop down` again"
+    if rehearsal_rooms.is_rehearsal(classroom.name):
+        under_way = rehearsal_rooms.is_under_way(wiring, classroom.name)
+        return "a rehearsal under way" if under_way else "a rehearsal: `workshop cleanup` removes one that was killed"
     if classroom.ends is not None and classroom.ends < wiring.clock():
         return "past its end"
     return "" if gateway else "its gateway does not run: `workshop up` starts it again"
