@@ -9,6 +9,9 @@ Needs a Docker engine. Each round opens and closes a class in three ways, one af
 - the same loop from an image with nothing but `pip install jupyterlab`, started as its documentation says.
 
 A seat is ready when it answers HTTP 200; all are asked in the same way and at the same pace. Medians of the rounds.
+
+The last column is the floor, from one container alone: the first seat cannot be there before that one is, and as starting
+is bound by the processor, N seats take at least N times its processor seconds, shared by the cores, engine included.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from pathlib import Path
 from time import perf_counter
 
 import aiohttp
+import psutil
 
 from workshop.core.launch import seat_command
 from workshop.core.provision import probe_pause
@@ -37,6 +41,7 @@ from workshop.service.wiring import utc_now
 
 PREFIX = "workshop-bench"
 NOTEBOOK = '{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}\n'
+CORES = os.cpu_count() or 1
 STOCK_COMMAND = (
     "jupyter", "lab", "--ip=0.0.0.0", "--port=8888", "--no-browser", "--IdentityProvider.token=secret",
 )  # fmt: skip
@@ -78,11 +83,34 @@ class Goal:
     ours: float
     other: float
     at_most: float
+    floor: float | None = None
+    """Seconds below which nothing could go."""
 
     def line(self) -> str:
         ratio = self.ours / self.other
         verdict = "reached" if ratio <= self.at_most else "MISSED"
-        return f"{self.name:<46} {self.ours:>8.2f} {self.other:>8.2f} {ratio:>7.2f} {self.at_most:>7.2f}  {verdict}"
+        floor = f"{self.floor / self.other:>7.2f}" if self.floor is not None else f"{'':>7}"
+        figures = f"{self.ours:>8.2f} {self.other:>8.2f} {ratio:>7.2f} {self.at_most:>7.2f}"
+        return f"{self.name:<46} {figures}  {verdict:<8}{floor}"
+
+
+@dataclass(frozen=True)
+class Alone:
+    """One container started by itself.
+
+    Args:
+        ready: seconds until it answered.
+        busy: processor seconds of the whole machine meanwhile.
+    """
+
+    ready: float
+    busy: float
+
+    def all_of(self, seats: int) -> float:
+        return max(self.ready, seats * self.busy / CORES)
+
+    def mean_of(self, seats: int) -> float:
+        return max(self.ready, (seats + 1) / 2 * self.busy / CORES)
 
 
 class Bench:
@@ -174,13 +202,26 @@ class Bench:
         """A loop of `docker run -d`, and beside it the question to each seat whether it answers."""
         return asyncio.run(self._open_by_hand(image, command, path))
 
+    def open_alone(self, image: str, command: Callable[[int], tuple[str, ...]], path: Callable[[int], str]) -> Alone:
+        """One container by hand; it is gone again afterwards."""
+        before = busy_seconds()
+        opening = asyncio.run(self._open_by_hand(image, command, path, seats=1))
+        busy = busy_seconds() - before
+        run(["docker", "rm", "-f", f"{self.name}-1"])
+        return Alone(opening.all, busy)
+
     async def _open_by_hand(
-        self, image: str, command: Callable[[int], tuple[str, ...]], path: Callable[[int], str]
+        self,
+        image: str,
+        command: Callable[[int], tuple[str, ...]],
+        path: Callable[[int], str],
+        *,
+        seats: int = 0,
     ) -> Opening:
         began = perf_counter()
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             waits = []
-            for number in range(1, self.seats + 1):
+            for number in range(1, (seats or self.seats) + 1):
                 name = f"{self.name}-{number}"
                 await asyncio.to_thread(run, ["docker", "run", "-d", "--name", name, image, *command(number)])
                 form = "{{.NetworkSettings.IPAddress}}"
@@ -229,6 +270,12 @@ def run(argv: Sequence[str], env: dict[str, str] | None = None) -> str:
     return result.stdout
 
 
+def busy_seconds() -> float:
+    """Processor seconds of this machine that were used, by whatever."""
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
+
+
 def by_hand_from_ours(image: str) -> tuple[Callable[[int], tuple[str, ...]], Callable[[int], str]]:
     """The command and the ready path of a seat, as `workshop` would give them."""
     room = Classroom(
@@ -261,21 +308,34 @@ def measure(bench: Bench, rounds: int) -> tuple[list[Goal], float]:
     digest, rebuild = bench.build()
     ours, loop, stock = Measured(), Measured(), Measured()
     command, path = by_hand_from_ours(digest)
+    alone = []
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
         ours.openings.append(bench.open_ours())
         ours.closings.append(bench.close_ours())
         loop.openings.append(bench.open_by_hand(digest, command, path))
         loop.closings.append(bench.close_by_hand())
+        alone.append(bench.open_alone(digest, command, path))
         stock.openings.append(bench.open_by_hand(bench.stock, lambda _: STOCK_COMMAND, lambda _: "/api"))
         stock.closings.append(bench.close_by_hand())
+    floor = Alone(statistics.median(one.ready for one in alone), statistics.median(one.busy for one in alone))
+    seats = bench.seats
     rows = [
-        Goal("all ready, loop from our image", ours.median(lambda o: o.all), loop.median(lambda o: o.all), 0.95),
-        Goal("mean seat, loop from our image", ours.median(lambda o: o.mean), loop.median(lambda o: o.mean), 0.6),
-        Goal("first seat, loop from our image", ours.median(lambda o: o.first), loop.median(lambda o: o.first), 0.4),
+        Goal(
+            "all ready, loop from our image", ours.median(lambda o: o.all), loop.median(lambda o: o.all), 0.95,
+            floor.all_of(seats),
+        ),
+        Goal(
+            "mean seat, loop from our image", ours.median(lambda o: o.mean), loop.median(lambda o: o.mean), 0.6,
+            floor.mean_of(seats),
+        ),
+        Goal(
+            "first seat, loop from our image", ours.median(lambda o: o.first), loop.median(lambda o: o.first), 0.4,
+            floor.ready,
+        ),
         Goal("all ready, loop from stock JupyterLab", ours.median(lambda o: o.all), stock.median(lambda o: o.all), 0.5),
         Goal("teardown, loop of docker rm -f", ours.closing, loop.closing, 0.6),
-    ]
+    ]  # fmt: skip
     return rows, rebuild
 
 
@@ -292,7 +352,7 @@ def main() -> int:
     finally:
         bench.close()
     print(f"{options.seats} seats, medians of {options.rounds} rounds, {os.cpu_count()} cores; seconds")
-    print(f"{'':<46} {'ours':>8} {'other':>8} {'ratio':>7} {'goal':>7}")
+    print(f"{'':<46} {'ours':>8} {'other':>8} {'ratio':>7} {'goal':>7}  {'':<8}{'floor':>7}")
     for row in rows:
         print(row.line())
     print(f"{'rebuild after a notebook only':<46} {rebuild:>8.2f} {'':>8} {'':>7} {'3 + copy':>7}")
