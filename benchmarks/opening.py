@@ -10,8 +10,8 @@ Needs a Docker engine. Each round opens and closes a class in three ways, one af
 
 A seat is ready when it answers HTTP 200; all are asked in the same way and at the same pace. Medians of the rounds.
 
-The last column is the floor, from one container alone: the first seat cannot be there before that one is, and as starting
-is bound by the processor, N seats take at least N times its processor seconds, shared by the cores, engine included.
+The last column is the floor, from one container alone: the first seat cannot be there before that one is, and as
+starting is bound by the processor, N seats take at least N times its processor seconds, shared by the cores.
 """
 
 from __future__ import annotations
