@@ -84,7 +84,7 @@ async def test_a_rehearsal_that_is_given_up_leaves_nothing(
     await asyncio.wait_for(runs.wait(), 120)
     (room,) = await service.wiring.runtime("process").classrooms()
     assert rehearsal_rooms.is_under_way(service.wiring, room.name)
-    assert await service.classrooms() == ()
+    assert room.name not in {summary.name for summary in await service.classrooms()}
     assert room.name not in {summary.name for summary in await service.cleanup_plan()}
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
