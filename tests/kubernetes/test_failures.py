@@ -14,7 +14,7 @@ import pytest
 from tests.kubernetes.api_server import ApiServer, Refusal
 from tests.kubernetes.node import Node
 from tests.runtimes.worlds import make_classroom, server_command, until
-from workshop.errors import NameInUse, RuntimeRefused, RuntimeUnreachable, SeatFailed
+from workshop.errors import NameInUse, RuntimeRefused, RuntimeUnreachable, SeatFailed, UnknownClassroom
 from workshop.model.classroom import Classroom
 from workshop.model.events import SeatChanged, SeatsListed
 from workshop.model.seat import SeatState
@@ -134,6 +134,8 @@ async def test_a_namespace_that_is_not_there_is_asked_for(api: ApiServer, kubeco
     runtime = KubernetesRuntime(kubeconfig=kubeconfig, namespace="nowhere")
     with pytest.raises(RuntimeRefused, match="no namespace nowhere"):
         await runtime.open(classroom("algebra"))
+    (problem,) = await runtime.remote.obstacles(classroom("algebra"))
+    assert (problem.path, "no namespace nowhere" in problem.message) == ("kubernetes.namespace", True)
     await runtime.aclose()
 
 
@@ -276,6 +278,28 @@ async def test_a_short_outage_is_only_a_pause(api: ApiServer, named: Node, runti
     assert api.objects.keys() == {("nodes", "", "node1")}
 
 
+async def test_a_server_that_has_just_come_back_and_fails_at_first_is_given_a_moment(
+    api: ApiServer, named: Node, runtime: KubernetesRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 5 < client.RECOVERY < client.PATIENCE
+    failures = 2
+
+    def refuse(method: str, path: str) -> Refusal | None:
+        nonlocal failures
+        if method == "PATCH" and path.endswith("/services/ws-algebra") and failures:
+            failures -= 1
+            return Refusal(500, "InternalError", "failed to allocate a serviceIP: range is full")
+        return None
+
+    api.faults.refuse = refuse
+    room = await runtime.open(classroom("algebra"))
+    assert failures == 0
+    monkeypatch.setattr(client, "RECOVERY", 0.5)
+    failures = 1000
+    with pytest.raises(RuntimeRefused, match="range is full"):
+        await runtime.open(room)
+
+
 async def test_a_long_outage_in_up_ends_in_a_message_and_the_next_run_finishes(
     api: ApiServer, named: Node, runtime: KubernetesRuntime, brief: None
 ) -> None:
@@ -307,6 +331,28 @@ async def test_a_long_outage_in_down_ends_in_a_message_and_the_next_run_finishes
     assert [found.uid for found in await runtime.classrooms()] == [room.uid]
     assert (await runtime.close(room)).left == ()
     assert api.objects.keys() == {("nodes", "", "node1")}
+
+
+async def test_a_gateway_that_starts_in_an_outage_waits_for_its_end(
+    api: ApiServer, named: Node, runtime: KubernetesRuntime, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended and started again by its node it would come back minutes after the server."""
+    from workshop.service import cluster_process
+
+    monkeypatch.setattr(cluster_process, "TRY_EVERY", 0.05)
+    monkeypatch.setenv("KUBECONFIG", kubeconfig)
+    room = await runtime.open(classroom("algebra"))
+    gateway = KubernetesRuntime(kubeconfig=kubeconfig)
+    api.faults.away = True
+    starting = asyncio.create_task(cluster_process.find_class(gateway, room.name, room.uid))
+    assert not (await asyncio.wait({starting}, timeout=0.5))[0]
+    api.faults.away = False
+    found, store = await starting
+    assert (found.uid, store.claims(room.uid)) == (room.uid, ())
+    store.close()
+    with pytest.raises(UnknownClassroom):
+        await cluster_process.find_class(gateway, room.name, "another")
+    await gateway.aclose()
 
 
 async def test_a_watch_goes_on_after_an_outage_with_what_happened_meanwhile(

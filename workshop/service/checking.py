@@ -57,7 +57,8 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
         fits = await _fits(wiring, workshop, name, facts, wanted, image)
         if fits.verdict != "fits":
             level = "error" if fits.verdict == "does not fit" else "warning"
-            problems.append(Problem("seats", fits.sentence, f"At most {fits.largest} fit.", level=level))
+            most = f"At most {fits.largest} fit." if fits.largest < wanted else ""
+            problems.append(Problem("seats", fits.sentence, most, level=level))
     return CheckReport(workshop, tuple(problems), source, detected, name, facts, fits, image)
 
 

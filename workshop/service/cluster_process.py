@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from workshop.config.themes import load_themes
-from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
+from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
+from workshop.model.classroom import Classroom
 from workshop.model.events import Warned
 from workshop.runtimes.kubernetes import KubernetesRuntime
 from workshop.runtimes.kubernetes.client import ClusterClient
@@ -34,6 +35,7 @@ from workshop.service.wiring import Wiring
 log = logging.getLogger(__name__)
 
 TELL_EVERY = 15.0
+TRY_EVERY = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,12 +58,11 @@ def main(argv: Sequence[str]) -> int:
 
 async def _serve(name: str, uid: str, host: str, control_socket: Path) -> None:
     runtime = KubernetesRuntime()
-    classroom = next((room for room in await runtime.classrooms() if room.uid == uid), None)
-    if classroom is None:
-        raise UnknownClassroom(f"There is no classroom {name} in this gateway's namespace.")
-    owner = await runtime.record_uid(classroom)
-    namespace = runtime.place(classroom).namespace
-    store = await asyncio.to_thread(KubeStore, ClusterClient, classroom, namespace, owner_uid=owner)
+    try:
+        classroom, store = await find_class(runtime, name, uid)
+    except WorkshopError:
+        await runtime.aclose()
+        raise
     wiring = Wiring.from_parts({"kubernetes": runtime}, store)
     stop = asyncio.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
@@ -92,6 +93,30 @@ async def _serve(name: str, uid: str, host: str, control_socket: Path) -> None:
         await gateway.stop()
         await _close(store)
     await wiring.aclose()
+
+
+async def find_class(runtime: KubernetesRuntime, name: str, uid: str) -> tuple[Classroom, KubeStore]:
+    """The class and what its gateways have written down.
+
+    An API server that is away is waited for here: ended and started again by its node, with longer and longer pauses,
+    the gateway would keep students out for minutes after it is back.
+
+    Raises:
+        UnknownClassroom: there is no such class.
+    """
+    while True:
+        try:
+            classroom = next((room for room in await runtime.classrooms() if room.uid == uid), None)
+            if classroom is None:
+                raise UnknownClassroom(f"There is no classroom {name} in this gateway's namespace.")
+            owner = await runtime.record_uid(classroom)
+            namespace = runtime.place(classroom).namespace
+            store = await asyncio.to_thread(KubeStore, ClusterClient, classroom, namespace, owner_uid=owner)
+        except RuntimeUnreachable as error:
+            log.warning("%s It is tried again.", error.message)
+            await asyncio.sleep(TRY_EVERY)
+        else:
+            return classroom, store
 
 
 async def _close(store: KubeStore) -> None:

@@ -27,6 +27,8 @@ CONNECT = 10.0
 READ = 60.0
 PATIENCE = 45.0
 """Seconds that a request is repeated while a server that did answer before is away."""
+RECOVERY = 15.0
+"""Seconds that a request is repeated which the server fails at: one that has just come back does for a while."""
 CONNECTIONS = 16
 WATCH_SECONDS = 240
 """How long one watch lasts; the server closes it, and the next goes on from there."""
@@ -117,7 +119,7 @@ class ClusterClient:
         """
         await self.meet()
         deadline = time.monotonic() + PATIENCE
-        pause = 0.25
+        pause, failing_since = 0.25, 0.0
         while True:
             try:
                 return await self._once(method, path, params=params, body=body, content_type=content_type)
@@ -127,7 +129,9 @@ class ClusterClient:
             except ApiRefused as error:
                 if error.status not in (429, 500, 502, 503, 504) or time.monotonic() + pause > deadline:
                     raise
-                if error.status == 500 and (not repeat or error.reason != "ServerTimeout"):
+                failing_since = failing_since or time.monotonic()
+                lasting = time.monotonic() - failing_since + pause > RECOVERY
+                if error.status == 500 and (not repeat or (lasting and error.reason != "ServerTimeout")):
                     raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)

@@ -63,6 +63,10 @@ class ClusterSide:
         place, part = self._runtime.place(classroom), wishes_of(classroom).part
         missing = await self._runtime.missing_rights("" if place.own else place.namespace, exposure=part.exposure)
         if not missing:
+            try:
+                await self._rooms.refuse_missing(place)
+            except RuntimeRefused as error:
+                return (Problem("kubernetes.namespace", error.message, error.hint),)
             return await door_problems(self._client, part, place)
         where = "" if place.own else f" --set kubernetes_namespace={place.namespace}"
         return (

@@ -133,11 +133,8 @@ class Rooms:
             await self._refuse_namesake(classroom)
             if place.own:
                 await self._make_namespace(classroom, place.namespace)
-            elif await self._client.get(f"/api/v1/namespaces/{place.namespace}/serviceaccounts/default") is None:
-                raise RuntimeRefused(
-                    f"There is no namespace {place.namespace} in the cluster of context {access.context}.",
-                    hint="Ask for it to be made, or leave `kubernetes.namespace` empty for one of the class's own.",
-                )
+            else:
+                await self.refuse_missing(place)
             existing = await self._client.create(room_manifest(classroom, place.namespace))
             existing = existing or await self.find_record(classroom, place.namespace)
         room = _decoded(existing) if existing else None
@@ -146,6 +143,19 @@ class Rooms:
         if room.uid != classroom.uid:
             raise _in_use(classroom.name, place.namespace)
         return room, existing["metadata"]["uid"]
+
+    async def refuse_missing(self, place: Place) -> None:
+        """
+        Raises:
+            RuntimeRefused: there is no such namespace, and it is not for us to make it.
+        """
+        if place.own or await self._client.get(f"/api/v1/namespaces/{place.namespace}/serviceaccounts/default"):
+            return
+        context = (await self._client.access()).context
+        raise RuntimeRefused(
+            f"There is no namespace {place.namespace} in the cluster of context {context}.",
+            hint="Ask for it to be made, or leave `kubernetes.namespace` empty for one of the class's own.",
+        )
 
     async def find_record(self, classroom: Classroom, namespace: str) -> Json | None:
         return await self._client.get(f"/api/v1/namespaces/{namespace}/secrets/{base_name(classroom.name)}-room")
