@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import tarfile
@@ -152,6 +153,20 @@ def test_a_door_that_the_cluster_has_not_is_refused_before_anything_is_made(
     refused = program("up", repository, "--name", unique_name, "--yes", code=1)
     assert "no ingress class no-such-class" in refused["message"]
     assert program.objects(unique_name) == []
+
+
+def test_a_class_whose_cluster_does_not_answer_is_not_said_to_be_gone(
+    program: ClusterProgram, repository: Path, unique_name: str, machine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program.up(repository, unique_name, seats=1)
+    dead = machine / "dead"
+    dead.write_text(re.sub(r"https?://[0-9.:]+", "http://127.0.0.1:9", Path(program.world.kubeconfig).read_text()))
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("KUBECONFIG", str(dead))
+        for words in (("status", unique_name), ("down", unique_name, "--discard", "--yes")):
+            silent = program(*words, code=3)
+            assert (silent["error"], "127.0.0.1:9" in silent["message"]) == ("runtime-unreachable", True)
+    assert program.down(unique_name)["left"] == []
 
 
 def test_the_role_to_ask_for_is_that_of_the_workshop_in_the_current_folder(

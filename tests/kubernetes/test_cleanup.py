@@ -13,6 +13,7 @@ from tests.kubernetes.node import Node
 from tests.runtimes.worlds import make_classroom, server_command
 from workshop.config.paths import paths
 from workshop.config.settings import settings
+from workshop.errors import RuntimeUnreachable, UnknownClassroom
 from workshop.model.classroom import Classroom
 from workshop.runtimes.fake import FakeRuntime
 from workshop.runtimes.kubernetes import KubernetesRuntime
@@ -83,4 +84,25 @@ async def test_of_two_classes_of_one_name_the_one_that_is_over_is_removed() -> N
     assert (await service.cleanup()).removed["seats"] == 1
     assert [room.uid for room in await here.classrooms()] == [kept.uid]
     assert await there.classrooms() == ()
+    await service.aclose()
+
+
+async def test_a_class_whose_cluster_does_not_answer_is_not_said_to_be_gone(
+    api: ApiServer, named: Node, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", kubeconfig)
+    runtime = KubernetesRuntime(kubeconfig=kubeconfig)
+    room = await runtime.open(make_classroom("algebra", "kubernetes", "x"))
+    await runtime.aclose()
+    before = Service({"runtime": "kubernetes"})
+    assert (await before.status(room.name)).classroom.uid == room.uid
+    await before.aclose()
+    api.faults.away = True
+    service = Service({})  # it remembers where the class is
+    with pytest.raises(RuntimeUnreachable, match="does not answer"):
+        await service.status(room.name)
+    with pytest.raises(RuntimeUnreachable, match="does not answer"):
+        await service.down(room.name, discard=True)
+    with pytest.raises(UnknownClassroom, match="geometry"):
+        await service.status("geometry")
     await service.aclose()

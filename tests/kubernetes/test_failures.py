@@ -87,9 +87,9 @@ async def test_a_cluster_that_accepts_and_never_answers_is_given_up_in_seconds(
     monkeypatch.setattr(client, "CONNECT", 0.5)
     api.faults.hang = True
     began = time.monotonic()
-    with pytest.raises(RuntimeUnreachable, match="does not answer"):
-        await runtime.classrooms()
-    assert time.monotonic() - began < 3
+    answers = await asyncio.gather(*(runtime.classrooms() for _ in range(8)), return_exceptions=True)
+    assert all(isinstance(error, RuntimeUnreachable) and "does not answer" in error.message for error in answers)
+    assert time.monotonic() - began < 3, "however many ask, it is waited for once"
 
 
 async def test_a_port_where_nothing_listens_is_told_at_once(machine: Path, api: ApiServer) -> None:

@@ -15,7 +15,7 @@ from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
 from workshop.runtimes.registry import prepare
 from workshop.service import rehearsal_rooms
-from workshop.service.wiring import Wiring
+from workshop.service.wiring import Wiring, target_of
 
 log = logging.getLogger(__name__)
 
@@ -89,16 +89,17 @@ async def find(wiring: Wiring, name: str, *, uid: str = "") -> FoundRoom:
 
     Raises:
         UnknownClassroom: there is none; the hint names those there are.
-        RuntimeUnreachable: there is none on the runtimes that answer, and one does not answer.
+        RuntimeUnreachable: there is none on the runtimes that answer, and that on which it is known to be, or that was
+            asked for, does not answer.
     """
     rooms = await every(wiring)
     for room in rooms:
         if room.classroom.name == name and uid in ("", room.classroom.uid):
             return room
-    asked = wiring.flag_runtime()
-    silent = next((error for target, error in wiring.unreachable.items() if target.runtime == asked), None)
-    if silent is not None:
-        raise silent
+    remembered = {target_of(classroom) for classroom in wiring.store.remembered() if classroom.name == name}
+    for target, silent in wiring.unreachable.items():
+        if target.runtime == wiring.flag_runtime() or target in remembered:
+            raise silent
     names = ", ".join(room.classroom.name for room in rooms)
     hint = f"There are: {names}." if names else "There are none; `workshop up` opens one."
     if wiring.unreachable:

@@ -65,6 +65,8 @@ class ClusterClient:
         self._session: aiohttp.ClientSession | None = None
         self._met = False
         self._meeting = asyncio.Lock()
+        self._silent: tuple[float, RuntimeUnreachable] | None = None
+        """When the first contact failed last, and how."""
         self.counts: Counter[str] = Counter()
         """Requests made, by `read`, `write`, `watch` and `stream`."""
         self.version: Json = {}
@@ -85,18 +87,26 @@ class ClusterClient:
             RuntimeUnreachable: it does not answer, or is not who its certificate should say.
             RuntimeRefused: it does not accept the credentials.
         """
+        asked = time.monotonic()
         async with self._meeting:
+            if self._silent is not None and self._silent[0] > asked:
+                raise self._silent[1]  # found out while this call waited for it
             if not self._met:
                 access = await self.access()
                 try:
                     async with asyncio.timeout(CONNECT):
                         self.version = await self._once("GET", "/version")
                 except TimeoutError as error:
-                    raise _away(access, f"no answer within {CONNECT:.0f} s") from error
+                    raise self._is_silent(access, f"no answer within {CONNECT:.0f} s") from error
                 except _LOST as error:
-                    raise _away(access, _why(error)) from error
+                    raise self._is_silent(access, _why(error)) from error
                 self._met = True
         return self.version
+
+    def _is_silent(self, access: Access, why: str) -> RuntimeUnreachable:
+        error = _away(access, why)
+        self._silent = (time.monotonic(), error)
+        return error
 
     async def request(
         self,
@@ -398,7 +408,8 @@ def _away(access: Access, why: str, *, stopped: bool = False) -> RuntimeUnreacha
         )
     return RuntimeUnreachable(
         f"The cluster of context {access.context} does not answer at {access.server}.",
-        hint="Check the network or VPN, and that `kubectl get namespaces` works; another context: `--context`.",
+        hint="Check the network or VPN, and that `kubectl get namespaces` works. "
+        "Another context: `--set kubernetes_context=NAME`.",
         details=(why,),
     )
 
