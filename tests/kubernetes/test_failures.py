@@ -109,6 +109,8 @@ async def test_a_namespace_of_that_name_that_is_not_ours_stays_untouched(
     with pytest.raises(NameInUse, match="was not made for this class") as raised:
         await runtime.open(classroom("algebra"))
     assert "workshop-algebra" in raised.value.hint
+    (problem,) = await runtime.remote.obstacles(classroom("algebra"))
+    assert (problem.path, problem.message) == ("kubernetes.namespace", raised.value.message)
     assert [key for key in api.objects if key[1] == "workshop-algebra"] == []
 
 

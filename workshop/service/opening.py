@@ -35,6 +35,7 @@ from workshop.service import (
 )
 from workshop.service.at_end import end_plan
 from workshop.service.plain_http import plain_http_problem
+from workshop.service.renewing import begun_anew
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
 from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
@@ -128,6 +129,10 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         report(Noted(note, level="warning"))
     async with wiring.alone(asked.name):
         wanted = await _wanted(wiring, request, asked)
+        if wanted.found is not None and await begun_anew(
+            wiring, wanted.found, asked.workshop, allow_public=request.force, report=report
+        ):
+            wanted = await _wanted(wiring, request, asked)
         if wanted.found is not None:
             classroom = wanted.found.classroom
             report(Noted(f"Classroom {classroom.name} is there already; making what is missing."))

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workshop.engines.docker_engine import DockerEngine
-from workshop.errors import RuntimeRefused
+from workshop.errors import NameInUse, RuntimeRefused
 from workshop.model.classroom import Classroom
 from workshop.model.data_file import DataFile
 from workshop.model.definition import KubernetesPart, WorkshopDefinition
@@ -64,8 +64,8 @@ class ClusterSide:
         missing = await self._runtime.missing_rights("" if place.own else place.namespace, exposure=part.exposure)
         if not missing:
             try:
-                await self._rooms.refuse_missing(place)
-            except RuntimeRefused as error:
+                await self._rooms.refuse_namespace(classroom, place)
+            except (NameInUse, RuntimeRefused) as error:
                 return (Problem("kubernetes.namespace", error.message, error.hint),)
             return await door_problems(self._client, part, place)
         where = "" if place.own else f" --set kubernetes_namespace={place.namespace}"

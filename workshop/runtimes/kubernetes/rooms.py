@@ -134,7 +134,7 @@ class Rooms:
             if place.own:
                 await self._make_namespace(classroom, place.namespace)
             else:
-                await self.refuse_missing(place)
+                await self.refuse_namespace(classroom, place)
             existing = await self._client.create(room_manifest(classroom, place.namespace))
             existing = existing or await self.find_record(classroom, place.namespace)
         room = _decoded(existing) if existing else None
@@ -144,12 +144,18 @@ class Rooms:
             raise _in_use(classroom.name, place.namespace)
         return room, existing["metadata"]["uid"]
 
-    async def refuse_missing(self, place: Place) -> None:
+    async def refuse_namespace(self, classroom: Classroom, place: Place) -> None:
         """
         Raises:
             RuntimeRefused: there is no such namespace, and it is not for us to make it.
+            NameInUse: one of the name that the class's own would have is somebody else's.
         """
-        if place.own or await self._client.get(f"/api/v1/namespaces/{place.namespace}/serviceaccounts/default"):
+        if place.own:
+            there = await self._client.get(f"/api/v1/namespaces/{place.namespace}")
+            if there is not None:
+                _refuse_others(there, classroom.name)
+            return
+        if await self._client.get(f"/api/v1/namespaces/{place.namespace}/serviceaccounts/default"):
             return
         context = (await self._client.access()).context
         raise RuntimeRefused(
@@ -188,14 +194,23 @@ class Rooms:
                     )
                 await asyncio.sleep(1)
                 continue
-            if not labels.is_ours(marks) or marks.get(labels.CLASSROOM) != classroom.name:
-                raise NameInUse(
-                    f"The namespace {name} exists and was not made for this class.",
-                    hint=f"Use another --name, or say `kubernetes: {{namespace: {name}}}` to open the class inside it.",
-                )
+            _refuse_others(there, classroom.name)
             if marks.get(labels.UID) != classroom.uid:
                 raise _in_use(classroom.name, name)
             return
+
+
+def _refuse_others(there: Json, name: str) -> None:
+    """
+    Raises:
+        NameInUse: the namespace was not made for a class of this name.
+    """
+    marks, namespace = there["metadata"].get("labels") or {}, there["metadata"]["name"]
+    if not labels.is_ours(marks) or marks.get(labels.CLASSROOM) != name:
+        raise NameInUse(
+            f"The namespace {namespace} exists and was not made for this class.",
+            hint=f"Use another --name, or say `kubernetes: {{namespace: {namespace}}}` to open the class inside it.",
+        )
 
 
 def _in_use(name: str, namespace: str) -> NameInUse:
