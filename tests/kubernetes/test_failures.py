@@ -14,11 +14,12 @@ import pytest
 from tests.kubernetes.api_server import ApiServer, Refusal
 from tests.kubernetes.node import Node
 from tests.runtimes.worlds import make_classroom, server_command, until
-from workshop.errors import NameInUse, RuntimeRefused, RuntimeUnreachable, SeatFailed, UnknownClassroom
+from workshop.errors import GatewayFailed, NameInUse, RuntimeRefused, RuntimeUnreachable, SeatFailed, UnknownClassroom
 from workshop.model.classroom import Classroom
 from workshop.model.events import SeatChanged, SeatsListed
 from workshop.model.seat import SeatState
-from workshop.runtimes.kubernetes import KubernetesRuntime, client, live, reflector, teardown
+from workshop.runtimes.kubernetes import KubernetesRuntime, client, cluster_gateway, live, reflector, teardown
+from workshop.runtimes.kubernetes.gateway_objects import GatewayWishes
 from workshop.runtimes.kubernetes.objects import decode_roster
 
 IMAGE = "docker.io/workshop-test/seat:1"
@@ -221,6 +222,24 @@ async def test_seats_that_cannot_run_say_why(
             records = event.records if isinstance(event, SeatsListed) else (event.record,)
             if all(record.state is state and words in record.detail for record in records):
                 break
+    assert {words in record.detail for record in await runtime.seats(room)} == {True}
+
+
+async def test_a_gateway_that_the_cluster_refuses_to_make_says_why(
+    api: ApiServer, named: Node, runtime: KubernetesRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cluster_gateway.REFUSED_WAIT < cluster_gateway.READY_WAIT
+    monkeypatch.setattr(cluster_gateway, "REFUSED_WAIT", 0.1)
+
+    def refuse(kind: str, plural: str, item: Any) -> None:
+        if plural == "deployments":
+            words = 'pods "ws-algebra-gateway-x" is forbidden: exceeded quota: small, requested: limits.memory=512Mi'
+            item["status"] = {"conditions": [{"type": "ReplicaFailure", "status": "True", "message": words}]}
+
+    api.call(lambda: api.changed.append(refuse))
+    room = await runtime.open(classroom("algebra"))
+    with pytest.raises(GatewayFailed, match="the namespace's quota is full: small, requested"):
+        await runtime.gateway.ensure(room, GatewayWishes("x", ()))
 
 
 async def test_a_seat_on_a_node_that_does_not_answer_is_lost_and_can_be_replaced(

@@ -177,7 +177,7 @@ async def wait_until_ready(
             record = await _still_running(runtime, classroom, record)
             if monotonic() > deadline:
                 raise SeatFailed(
-                    f"Seat {record.number:02d} did not answer within {timeout:.0f} s.",
+                    f"Seat {record.number:02d} did not answer within {timeout:.0f} s. {record.detail}".strip(),
                     hint="Its last lines say why; `workshop rehearse` tries the image in one seat.",
                     details=await _last_lines(runtime, classroom, record.number),
                 )

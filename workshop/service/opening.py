@@ -148,9 +148,8 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         there = len(await runtime.seats(classroom)) if wanted.found else 0
         fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=there)
         if fits.verdict == "does not fit" and not request.force:
-            raise DoesNotFit(
-                fits.sentence, hint=f"Ask for {fits.largest} with `--seats`, lower `limits.memory`, or use `--force`."
-            )
+            fewer = f"Ask for {fits.largest} with `--seats`, lower" if fits.largest else "Lower"
+            raise DoesNotFit(fits.sentence, hint=f"{fewer} `limits.memory`, or use `--force`.")
         if fits.verdict == "tight":
             report(Noted(fits.sentence, level="warning"))
         if plain := plain_http_problem(asked.workshop.definition, classroom.door):

@@ -19,6 +19,7 @@ from workshop.runtimes.kubernetes.names import GATEWAY_KIND, base_name, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
 from workshop.runtimes.kubernetes.port_forward import FindPod, LocalForward
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
+from workshop.runtimes.kubernetes.seat_watch import why_not_made
 from workshop.runtimes.kubernetes.wishes import wishes_of
 
 Json = dict[str, Any]
@@ -26,6 +27,8 @@ Json = dict[str, Any]
 EXPOSURE = "exposure"
 """Option of a classroom: how students come in, as it was chosen when the gateway was first opened."""
 READY_WAIT = 180.0
+REFUSED_WAIT = 30.0
+"""Seconds that the cluster may refuse its pod: what fetched the images frees its part of a quota within them."""
 STOP_WAIT = 60.0
 _RELAY = """
 import os, socket, sys, threading
@@ -84,9 +87,7 @@ class ClusterGateway:
 
     async def image_in_use(self, classroom: Classroom) -> str:
         """The image of the gateway that was made for the class before; empty when there is none, or it cannot start."""
-        namespace = self._place(classroom).namespace
-        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{base_name(classroom.name)}-gateway"
-        found = await self._client.get(path)
+        found = await self._client.get(self._deployment(classroom))
         if found is None or _trouble(await self._pods(classroom))[1]:
             return ""
         return str(found["spec"]["template"]["spec"]["containers"][0]["image"])
@@ -102,9 +103,7 @@ class ClusterGateway:
 
     async def stop(self, classroom: Classroom) -> bool:
         """Remove the gateway and wait until its pods are gone. False when there was none."""
-        namespace = self._place(classroom).namespace
-        path = f"/apis/apps/v1/namespaces/{namespace}/deployments/{base_name(classroom.name)}-gateway"
-        was = await self._client.delete(path, propagation="Foreground")
+        was = await self._client.delete(self._deployment(classroom), propagation="Foreground")
         deadline, pause = time.monotonic() + STOP_WAIT, 0.2
         while await self._pods(classroom):
             if time.monotonic() > deadline:
@@ -150,18 +149,33 @@ class ClusterGateway:
         return await self._client.listed(path, selector(classroom, GATEWAY_KIND))
 
     async def _wait_ready(self, classroom: Classroom) -> None:
-        deadline, pause = time.monotonic() + READY_WAIT, 0.3
+        began, pause = time.monotonic(), 0.3
+        deadline = began + READY_WAIT
         while await self.pod(classroom) is None:
             pods = await self._pods(classroom)
             why, hopeless = _trouble(pods)
+            if not pods and (why := await self._why_not_made(classroom)):
+                hopeless = time.monotonic() - began > REFUSED_WAIT
             if hopeless or time.monotonic() > deadline:
                 raise GatewayFailed(
                     f"The gateway of {classroom.name} did not start: {why or 'its pod is not ready'}.",
-                    hint="See its log below; `workshop up` tries again.",
+                    hint="Mend that" + (", see its log below" if pods else "") + "; `workshop up` tries again.",
                     details=await self._log(pods),
                 )
             await asyncio.sleep(pause)
             pause = min(pause * 1.3, 2)
+
+    async def _why_not_made(self, classroom: Classroom) -> str:
+        """Why the cluster makes no pod of it (a quota, say); empty when it says nothing."""
+        found = await self._client.get(self._deployment(classroom)) or {}
+        for condition in found.get("status", {}).get("conditions") or ():
+            if condition["type"] == "ReplicaFailure" and condition["status"] == "True":
+                return why_not_made(str(condition.get("message", "")))
+        return ""
+
+    def _deployment(self, classroom: Classroom) -> str:
+        namespace = self._place(classroom).namespace
+        return f"/apis/apps/v1/namespaces/{namespace}/deployments/{base_name(classroom.name)}-gateway"
 
     async def _log(self, pods: list[Json]) -> tuple[str, ...]:
         for pod in pods:

@@ -16,10 +16,11 @@ from workshop.runtimes.kubernetes import launcher, rescue
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
 from workshop.runtimes.kubernetes.holders import holds
-from workshop.runtimes.kubernetes.names import SEAT_KIND, pod_name, seat_number, selector
+from workshop.runtimes.kubernetes.names import SEAT_KIND, base_name, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
 from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
+from workshop.runtimes.kubernetes.seat_watch import why_not_made
 from workshop.runtimes.kubernetes.wishes import wishes_of
 
 Json = dict[str, Any]
@@ -55,10 +56,30 @@ class SeatPods:
 
     async def listed(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         roster, pods = await asyncio.gather(self.roster(classroom).read(), self.pods(classroom))
+        note = await self._why_missing(classroom) if roster.keys() - pods.keys() else ""
         return tuple(
-            record_of(number, generation, pods.get(number), where=self._where(classroom, number))
+            record_of(
+                number,
+                generation,
+                pods.get(number),
+                where=self._where(classroom, number),
+                note="" if number in pods else note,
+            )
             for number, generation in sorted(roster.items())
         )
+
+    async def _why_missing(self, classroom: Classroom) -> str:
+        """What the cluster says of pods that it does not make; empty when nothing, or when that may not be read."""
+        path = f"/api/v1/namespaces/{self.place(classroom).namespace}/events"
+        about = f"involvedObject.name={base_name(classroom.name)},reason=FailedCreate"
+        try:
+            found = await self._client.listed(path, fields=about)
+        except ApiRefused as error:
+            if error.status != 403:
+                raise
+            return ""
+        newest = max(found, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
+        return why_not_made(str(newest.get("message", ""))) if newest else ""
 
     async def record(self, classroom: Classroom, number: int) -> SeatRecord:
         return (await self._look(classroom, number))[0]

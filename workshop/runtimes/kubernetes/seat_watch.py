@@ -115,10 +115,10 @@ class SeatPicture:
                 self._notes[number] = f"{reason}: {' '.join(str(item.get('message', '')).split())[:240]}"
             elif about.get("kind") == "StatefulSet" and reason == "FailedCreate":
                 missing = set(self._roster) - set(self._pods)
-                self._notes |= dict.fromkeys(missing, _why_not_made(str(item.get("message", ""))))
+                self._notes |= dict.fromkeys(missing, why_not_made(str(item.get("message", ""))))
 
 
-def _why_not_made(message: str) -> str:
+def why_not_made(message: str) -> str:
     """Why the StatefulSet cannot make a pod, as its event says it."""
     words = " ".join(message.split())
     if "exceeded quota" in words:
