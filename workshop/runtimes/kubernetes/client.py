@@ -12,13 +12,14 @@ import json
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 
 from workshop.errors import RuntimeRefused, RuntimeUnreachable
 from workshop.runtimes.kubernetes.access import Access, find_access
-from workshop.runtimes.kubernetes.names import MANAGER
+from workshop.runtimes.kubernetes.names import ASKED, MANAGER
 
 Json = dict[str, Any]
 
@@ -228,6 +229,11 @@ class ClusterClient:
     async def merge(self, path: str, patch: Json, *, manager: str = MANAGER) -> Json:
         """A JSON merge patch: named fields change, `None` removes one."""
         return await self.request("PATCH", path, params={"fieldManager": manager}, body=patch, content_type=MERGE)
+
+    async def ask_again(self, path: str) -> None:
+        """Have a StatefulSet or Deployment try at once to make the pods that it was refused."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        await self.merge(path, {"metadata": {"annotations": {ASKED: now}}})
 
     async def delete(self, path: str, *, propagation: str = "Background", grace: int | None = None) -> bool:
         """Delete the object; False when it was gone already."""

@@ -27,6 +27,7 @@ Json = dict[str, Any]
 EXPOSURE = "exposure"
 """Option of a classroom: how students come in, as it was chosen when the gateway was first opened."""
 READY_WAIT = 180.0
+ASK_EVERY = 8.0
 REFUSED_WAIT = 30.0
 """Seconds that the cluster may refuse its pod: what fetched the images frees its part of a quota within them."""
 STOP_WAIT = 60.0
@@ -150,12 +151,15 @@ class ClusterGateway:
 
     async def _wait_ready(self, classroom: Classroom) -> None:
         began, pause = time.monotonic(), 0.3
-        deadline = began + READY_WAIT
+        deadline, ask_at = began + READY_WAIT, began
         while await self.pod(classroom) is None:
             pods = await self._pods(classroom)
             why, hopeless = _trouble(pods)
             if not pods and (why := await self._why_not_made(classroom)):
                 hopeless = time.monotonic() - began > REFUSED_WAIT
+                if time.monotonic() > ask_at:
+                    ask_at = time.monotonic() + ASK_EVERY
+                    await self._client.ask_again(self._deployment(classroom))
             if hopeless or time.monotonic() > deadline:
                 raise GatewayFailed(
                     f"The gateway of {classroom.name} did not start: {why or 'its pod is not ready'}.",

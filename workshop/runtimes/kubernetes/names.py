@@ -17,6 +17,8 @@ ROSTER = labels.PREFIX + "roster"
 STOPPED = labels.PREFIX + "stopped"
 PAUSED = labels.PREFIX + "paused"
 """Annotations of a seat's pod: the instructor stopped or froze it."""
+ASKED = labels.PREFIX + "asked-again"
+"""Annotation of what makes pods: when it was last told to try again. By itself it waits longer after each refusal."""
 ROOM_KEY = "room.json"
 """The key of the room's Secret that holds the whole classroom."""
 

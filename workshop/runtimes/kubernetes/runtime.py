@@ -217,7 +217,10 @@ class KubernetesRuntime:
                 before = before or await self._pods.pods(classroom)
                 await self._pods.remove(classroom, {n: before[n] for n in added.renewed if n in before})
         records = {entry.number: entry for entry in await self.seats(classroom)}
-        for number in set(commands) - added.new:
+        known = set(commands) - added.new
+        if known and known - (await self._pods.pods(classroom)).keys():
+            await self._client.ask_again(self._pods.roster(classroom).set_path)
+        for number in known:
             if number in records and records[number].state is SeatState.STOPPED:
                 await self._pods.tell(classroom, number, "start", {STOPPED: None})
                 records[number] = await self._pods.record(classroom, number)
