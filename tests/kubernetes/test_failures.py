@@ -17,7 +17,9 @@ from tests.runtimes.worlds import make_classroom, server_command, until
 from workshop.errors import GatewayFailed, NameInUse, RuntimeRefused, RuntimeUnreachable, SeatFailed, UnknownClassroom
 from workshop.model.classroom import Classroom
 from workshop.model.events import SeatChanged, SeatsListed
+from workshop.model.parts import Part, with_parts
 from workshop.model.seat import SeatState
+from workshop.model.target import Target
 from workshop.runtimes.kubernetes import KubernetesRuntime, client, cluster_gateway, live, reflector, teardown
 from workshop.runtimes.kubernetes.gateway_objects import GatewayWishes
 from workshop.runtimes.kubernetes.objects import decode_roster
@@ -267,6 +269,29 @@ async def test_a_seat_on_a_node_that_does_not_answer_is_lost_and_can_be_replaced
     assert [seat.number for seat in await runtime.seats(room)] == [2]
     await runtime.create(room, 1, server_command(room, 1), generation=2)
     await until(running, "the seat is there again")
+
+
+async def test_a_part_of_a_class_keeps_its_numbers_through_holes_and_additions(
+    api: ApiServer, named: Node, runtime: KubernetesRuntime
+) -> None:
+    bare = classroom("algebra")
+    parts = (Part("another", Target("docker"), (1, 2)), Part(bare.uid, Target("kubernetes"), (3, 4, 5)))
+    room = await runtime.open(with_parts(bare, parts))
+    await runtime.create_all(room, commands(room, range(3, 6)))
+
+    def pods() -> list[str]:
+        return sorted(key[2] for key in api.objects if key[0] == "pods")
+
+    assert pods() == ["ws-algebra-3", "ws-algebra-4", "ws-algebra-5"]
+    await runtime.remove_seats(room, [3, 5])
+    assert [seat.number for seat in await runtime.seats(room)] == [4]
+    assert pods() == ["ws-algebra-3", "ws-algebra-4"], "the row begins where it began"
+    await runtime.create_all(room, {number: server_command(room, number) for number in (3, 8)})
+    assert [seat.number for seat in await runtime.seats(room)] == [3, 4, 8]
+    await runtime.remove_seats(room, [3, 4, 8])
+    assert (await runtime.seats(room), pods()) == ((), [])
+    await runtime.create(room, 4, server_command(room, 4), generation=2)
+    assert [(seat.number, seat.generation) for seat in await runtime.seats(room)] == [(4, 2)]
 
 
 # The server goes away

@@ -16,7 +16,9 @@ import yaml
 from workshop.core.launch import seat_command
 from workshop.model.classroom import Classroom, Door
 from workshop.model.definition import KubernetesPart
+from workshop.model.parts import Part, with_parts
 from workshop.model.seat import Limits, SeatCommand
+from workshop.model.target import Target
 from workshop.runtimes.kubernetes import KubernetesRuntime, launcher
 from workshop.runtimes.kubernetes.gateway_objects import GatewayObjects, GatewayWishes, cron
 from workshop.runtimes.kubernetes.objects import SeatObjects, decode_roster
@@ -183,6 +185,13 @@ def test_what_lets_seats_out_says_nothing_of_who_comes_in() -> None:
 def test_holes_and_generations_are_read_back_from_the_set() -> None:
     made = SeatObjects(ROOM, "n", Wishes()).seats(5, {2: 0, 4: 3})
     assert decode_roster(made) == {1: 1, 3: 1, 4: 3, 5: 1}
+
+
+def test_a_part_of_a_class_has_pods_from_its_own_first_number_on() -> None:
+    parts = (Part("another", Target("docker"), (1, 2)), Part(ROOM.uid, Target("kubernetes"), (3, 4, 6)))
+    made = SeatObjects(with_parts(ROOM, parts), "n", Wishes()).seats(6, {5: 0})
+    assert (made["spec"]["ordinals"], made["spec"]["replicas"]) == ({"start": 3}, 4)
+    assert decode_roster(made) == {3: 1, 4: 1, 6: 1}
 
 
 def test_the_clock_strikes_after_the_grace_in_utc() -> None:

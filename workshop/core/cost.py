@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -105,6 +106,42 @@ def cost(
         sentence="",
     )
     return replace(bare, sentence=_sentence(bare, seats, limits, machine))
+
+
+def together(costs: Mapping[str, Cost]) -> Cost:
+    """The bill of a class on several targets, from the bill of each; shares are of all machines together."""
+    every = list(costs.values())
+
+    def added(values: Iterable[int | float | None]) -> float | None:
+        known = [value for value in values if value is not None]
+        return sum(known) if known else None
+
+    def whole(values: Iterable[int | None]) -> int | None:
+        found = added(values)
+        return int(found) if found is not None else None
+
+    machine = whole(cost.machine_memory for cost in every)
+    shares = [(cost.memory_share, cost.machine_memory) for cost in every]
+    taken = [share * memory for share, memory in shares if share is not None and memory is not None]
+    cores = added(cost.machine_cpus for cost in every)
+    used = [(cost.cpu_share, cost.machine_cpus) for cost in every]
+    busy = [share * cpus for share, cpus in used if share is not None and cpus is not None]
+    return Cost(
+        currency=every[0].currency,
+        priced=every[0].priced,
+        per_hour=sum(cost.per_hour for cost in every),
+        so_far=sum(cost.so_far for cost in every),
+        at_end=added(cost.at_end for cost in every),
+        forgotten_day=sum(cost.forgotten_day for cost in every),
+        idle_per_hour=sum(cost.idle_per_hour for cost in every),
+        memory_share=sum(taken) / machine if taken and machine else None,
+        cpu_share=sum(busy) / cores if busy and cores else None,
+        used_memory=whole(cost.used_memory for cost in every),
+        idle_memory=whole(cost.idle_memory for cost in every),
+        machine_memory=machine,
+        machine_cpus=cores,
+        sentence=" ".join(f"{target}: {cost.sentence}" for target, cost in costs.items()),
+    )
 
 
 def _hours(span: timedelta) -> float:

@@ -44,4 +44,4 @@ def fit(facts: EngineFacts, limits: Limits, seats: int, *, peak_bytes: int | Non
         sentence = f"{seats} seats do not fit in {memory}: at most {by_peak} do, {by_limit} with {limit} each for sure."
     if facts.cpus and seats > facts.cpus * SEATS_PER_CORE:
         sentence += f" {facts.cpus:g} cores are few for {seats} people who run cells at the same time."
-    return Fit(seats=seats, largest=int(by_peak), verdict=verdict, sentence=sentence)
+    return Fit(seats=seats, largest=int(by_peak), verdict=verdict, sentence=sentence, safe=int(by_limit))

@@ -23,14 +23,15 @@ class SeatPlan:
     """Seats above the wanted number: shown, never removed by `up`."""
 
 
-def plan_seats(wanted: int, records: Iterable[SeatRecord]) -> SeatPlan:
-    """What it takes to have seats 1 to `wanted`."""
+def plan_seats(wanted: int | Iterable[int], records: Iterable[SeatRecord]) -> SeatPlan:
+    """What it takes to have seats 1 to `wanted`, or those of these numbers."""
     found = {record.number: record for record in records}
-    numbers = range(1, wanted + 1)
+    numbers = range(1, wanted + 1) if isinstance(wanted, int) else tuple(sorted(wanted))
+    last = max(numbers, default=0)
     keep = tuple(n for n in numbers if n in found and found[n].state in _STANDING)
     return SeatPlan(
         create=tuple(n for n in numbers if n not in found),
         start=tuple(n for n in numbers if n in found and found[n].state not in _STANDING),
         keep=keep,
-        beyond=tuple(sorted(n for n in found if n > wanted)),
+        beyond=tuple(sorted(n for n in found if n > last)),
     )

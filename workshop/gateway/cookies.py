@@ -1,7 +1,7 @@
 """Signed cookies: one that knows a browser again, and one for each seat it may enter.
 
-The seat's cookie is sent to the seat's path alone, the browser's to the join pages alone. Both carry the classroom's
-uid in their names, because cookies do not tell ports apart and two classrooms may live on one address.
+The seat's cookie is sent to the seat's path alone, the browser's to the join pages alone. Both carry the class's uid
+in their names, because cookies do not tell ports apart and two classes may live on one address.
 Keys derive from the classroom's secret: a gateway that is started anew knows its cookies again, and they die with
 the class.
 """
@@ -20,6 +20,7 @@ from aiohttp import web
 
 from workshop.model.classroom import Classroom
 from workshop.model.code import derive_secret
+from workshop.model.parts import class_uid
 
 PREFIX = "workshop-"
 """Cookies of this name are ours; seats never see them and cannot set them."""
@@ -35,8 +36,9 @@ class Cookies:
     def __init__(self, classroom: Classroom) -> None:
         self._classroom = classroom
         self._key = bytes.fromhex(derive_secret(classroom.key, "cookies"))
-        self.seat_name = f"{PREFIX}seat-{classroom.uid}"
-        self.browser_name = f"{PREFIX}browser-{classroom.uid}"
+        uid = class_uid(classroom)
+        self.seat_name = f"{PREFIX}seat-{uid}"
+        self.browser_name = f"{PREFIX}browser-{uid}"
         self._known: dict[tuple[int, str], str] = {}
 
     def new_browser(self) -> str:
@@ -88,6 +90,11 @@ class Cookies:
 
     def is_form_token(self, token: str, browser: str) -> bool:
         return self._fits(token, "form", browser)
+
+
+def is_browser(text: str) -> bool:
+    """Whether a text can be a browser's id."""
+    return _BROWSER.fullmatch(text) is not None
 
 
 def _set(response: web.StreamResponse, name: str, value: str, path: str, *, secure: bool) -> None:

@@ -13,7 +13,9 @@ from workshop.gateway import splice
 from workshop.gateway.attempts import TooManyTries
 from workshop.gateway.cookies import Cookies, ours
 from workshop.gateway.join import Join
-from workshop.gateway.pages import ASSETS_PATH, Pages, answer_json, redirect, wants_page
+from workshop.gateway.pages import ASSETS_PATH, Pages, answer_json, redirect, send_on, wants_page
+from workshop.gateway.peers import PATH as PEERS_PATH
+from workshop.gateway.peers import Peers
 from workshop.gateway.proxy import SAFE, Proxy, SeatSilent
 from workshop.gateway.room_check import RoomCheckPage
 from workshop.gateway.seat_page import PATH as ROOM_PATH
@@ -51,6 +53,7 @@ class Front:
         seat_page: SeatPage,
         check: RoomCheckPage,
         proxy: Proxy,
+        peers: Peers,
         *,
         seat_bar: bool,
         report: ReportFact,
@@ -64,6 +67,7 @@ class Front:
         self._seat_page = seat_page
         self._check = check
         self._proxy = proxy
+        self._peers = peers
         self._seat_bar = seat_bar
         self._report = report
         self._now = now
@@ -104,6 +108,8 @@ class Front:
             return self._pages.asset(request, path[len(ASSETS_PATH) :]) or self._problem(request, 404, "missing")
         if path == "/check" or path.startswith("/check/"):
             return await self._check.handle(request, path) or self._problem(request, 404, "missing")
+        if path == PEERS_PATH and method == "POST":
+            return await self._peers.answer(request)
         match (method, path.lower().rstrip("/")):
             case ("GET", ""):
                 return redirect("/join", status=302)
@@ -140,6 +146,9 @@ class Front:
         name, slash, rest = path[len(SEAT) :].partition("/")
         number = parse_seat_name(name)
         if number is None or not self._seats.knows(number):
+            address = self._peers.page(number, target) if number is not None and wants_page(request) else None
+            if address is not None:
+                return send_on(address)
             return self._problem(request, 404, "missing")
         if (name != seat_name(number) or not slash) and request.method in SAFE:
             return redirect(f"{SEAT}{seat_name(number)}/{rest}", status=302)

@@ -11,7 +11,8 @@ from aiohttp import web
 from workshop.gateway.attempts import Attempts
 from workshop.gateway.cookies import Cookies
 from workshop.gateway.forms import BadForm, read_form
-from workshop.gateway.pages import Pages, answer_json, redirect
+from workshop.gateway.pages import Pages, answer_json, redirect, send_on
+from workshop.gateway.peers import ON, Peers
 from workshop.gateway.seating import Seating
 from workshop.gateway.seatmap import SeatMap
 from workshop.gateway.settings import GatewaySettings
@@ -41,6 +42,7 @@ class Join:
         pages: Pages,
         attempts: Attempts,
         waiting: WaitingRoom,
+        peers: Peers,
         settings: GatewaySettings,
     ) -> None:
         self._seats = seats
@@ -49,6 +51,7 @@ class Join:
         self._pages = pages
         self._attempts = attempts
         self._waiting = waiting
+        self._peers = peers
         self._settings = settings
 
     # Pages
@@ -64,6 +67,8 @@ class Join:
                 return self._to_seat(request, number, browser)
             if self._waiting.place(browser) is not None:
                 return redirect("/join/wait")
+            if address := await self._peers.own(browser):
+                return send_on(address)
         why = request.query.get("why", "")
         return self._form(request, browser, why if why in NOTICES else "")
 
@@ -73,6 +78,7 @@ class Join:
             request,
             "join",
             status=status,
+            forms=self._peers.origins,
             notice=notice,
             token=self._cookies.form_token(browser),
             joining=self._settings.join,
@@ -127,6 +133,8 @@ class Join:
         if not await self._pin_fits(request, fields.get("pin", "")):
             return self._form(request, browser, "pin", status=403)
         number = self._seating.take(browser) if not self._waiting.count else None
+        if number is None and not self._waiting.count and (address := await self._peers.take(browser)):
+            return send_on(address)
         if number is None:
             self._waiting.arrive(browser)
             response = redirect("/join/wait")
@@ -145,6 +153,8 @@ class Join:
         if number is None:
             return self._form(request, browser, "code", status=403)
         self._waiting.leave(browser)
+        if address := self._peers.link(number):
+            return send_on(address)
         self._seating.come(number, browser)
         return self._to_seat(request, number, browser)
 
@@ -188,6 +198,9 @@ class Join:
         if number is None:
             return self._form(request, browser, "code", status=404)
         self._waiting.leave(browser)
+        if address := self._peers.link(number):
+            return send_on(address)
+        browser = self._peers.handed(request.query.get(ON, ""), number) or browser
         self._seating.come(number, browser)
         return self._to_seat(request, number, browser)
 
@@ -234,7 +247,11 @@ class Join:
             return answer_json({"go": "/join"})
         self._waiting.arrive(browser, float(since) if proven else None)
         place = self._waiting.place(browser) or 1
-        if place <= self._seating.free() and self._seating.take(browser) is not None:
+        here = self._seating.free()
+        if place <= here and self._seating.take(browser) is not None:
+            self._waiting.leave(browser)
+            return answer_json({"go": "/join"})
+        if place <= here + await self._peers.free() and await self._peers.take(browser) is not None:
             self._waiting.leave(browser)
             return answer_json({"go": "/join"})
         return answer_json({"place": place})

@@ -6,6 +6,7 @@ import hashlib
 import json
 import mimetypes
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,7 +27,7 @@ ASSETS_PATH = "/assets/"
 FORM_LIMIT = 16 * 1024
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}; frame-src {frames}"
+    "form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}; frame-src {frames}"
 )
 SERVER = {"Server": "workshop"}
 """Instead of the names and versions of what it is made of."""
@@ -95,12 +96,14 @@ class Pages:
         status: int = 200,
         frames: bool = False,
         framed: bool = False,
+        forms: Iterable[str] = (),
         headers: dict[str, str] | None = None,
         **values: Any,
     ) -> web.Response:
         """One of our pages, in the browser's language.
 
         Args:
+            forms: other origins to which its forms may lead.
             frames: it shows a seat in a frame.
             framed: it may itself be shown in the frame of a seat page.
         """
@@ -111,7 +114,9 @@ class Pages:
         response = web.Response(status=status, text=body, content_type="text/html")
         response.headers.update(_HEADERS)
         response.headers["Content-Security-Policy"] = _POLICY.format(
-            frames="'self'" if frames else "'none'", ancestors="'self'" if framed else "'none'"
+            frames="'self'" if frames else "'none'",
+            ancestors="'self'" if framed else "'none'",
+            forms=" ".join(("'self'", *forms)),
         )
         if framed:
             response.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -160,6 +165,14 @@ def redirect(target: str, *, status: int = 303) -> web.Response:
     return web.Response(
         status=status,
         headers=SERVER | {"Location": target, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
+    )
+
+
+def send_on(address: str) -> web.Response:
+    """Go on to another gateway of this class, at an address from the class's own record."""
+    return web.Response(
+        status=303,
+        headers=SERVER | {"Location": address, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"},
     )
 
 

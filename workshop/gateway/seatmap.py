@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from workshop.gateway.origin import Origin, inside, networks
 from workshop.gateway.settings import GatewaySettings
 from workshop.model.classroom import Classroom, Door
+from workshop.model.parts import all_numbers, numbers_of, parts_of
 from workshop.model.snapshot import Snapshot
 from workshop.ports.room import RoomView, Upstream
 
@@ -29,6 +30,7 @@ class SeatMap:
         self._trusted = networks(settings.trusted_proxies)
         self._refused = networks(settings.refused_networks)
         self._seat_hosts: frozenset[str] = frozenset()
+        self._own: frozenset[int] = frozenset()
         self._salt = secrets.token_bytes(16)
         self._by_code: dict[bytes, int] = {}
         self._upstreams: dict[int, Upstream] = {}
@@ -49,8 +51,10 @@ class SeatMap:
         """Take over a new picture."""
         self.snapshot = snapshot
         classroom = snapshot.classroom
-        numbers = {seat.number for seat in snapshot.seats} | set(range(1, classroom.seats + 1))
-        for number in numbers - set(self._by_code.values()):
+        self._own = frozenset(numbers_of(classroom))
+        numbers = {seat.number for seat in snapshot.seats} | self._own
+        # codes of seats that are elsewhere are known too: who comes with one is sent on
+        for number in (numbers | set(all_numbers(classroom))) - set(self._by_code.values()):
             self._by_code[self._mark(classroom.code(number))] = number
         upstreams = {number: self._room.upstream(number) for number in numbers}
         self._upstreams = {number: upstream for number, upstream in upstreams.items() if upstream}
@@ -81,8 +85,10 @@ class SeatMap:
                 self.refresh(self._room.snapshot())
 
     def knows(self, number: int) -> bool:
-        """Whether there is, or was, a seat of this number."""
-        return number in self._upstreams or 1 <= number <= self.classroom.seats or number in self._by_code.values()
+        """Whether there is, or was, a seat of this number here."""
+        if number in self._upstreams or number in self._own:
+            return True
+        return not parts_of(self.classroom) and number in self._by_code.values()
 
     def upstream(self, number: int) -> Upstream | None:
         """Where the seat answers; None while it has no server that is ready."""

@@ -22,6 +22,7 @@ from workshop.gateway.cookies import Cookies
 from workshop.gateway.front import Front
 from workshop.gateway.join import Join
 from workshop.gateway.pages import Pages
+from workshop.gateway.peers import Peers
 from workshop.gateway.presence import Presence
 from workshop.gateway.proxy import Proxy
 from workshop.gateway.pulse import INTERVAL, run_pulses
@@ -84,9 +85,10 @@ class Gateway:
         self._proxy = Proxy(self._seats, self.presence, self._compression, max_body=self._settings.max_body)
         self._seat_page = SeatPage(self._seats, cookies, pages, self.presence, report, self._settings)
         self._check = RoomCheckPage(self._seats, cookies, pages, report)
-        join = Join(self._seats, seating, cookies, pages, Attempts(), self._waiting, self._settings)
+        self._peers = Peers(self._seats, seating, cookies, joining=self._settings.join)
+        join = Join(self._seats, seating, cookies, pages, Attempts(), self._waiting, self._peers, self._settings)
         self._front = Front(
-            self._seats, seating, cookies, pages, join, self._seat_page, self._check, self._proxy,
+            self._seats, seating, cookies, pages, join, self._seat_page, self._check, self._proxy, self._peers,
             seat_bar=self._settings.seat_bar, report=report,
         )  # fmt: skip
         self._certificate: Certificate | None = None
@@ -119,6 +121,7 @@ class Gateway:
         refuse_public(host, tls=self._certificate is not None, allow_public=settings.allow_public)
         _raise_file_limit()
         await self._proxy.start()
+        await self._peers.start()
         try:
             await self._listen(host, port)
             await self._control.start()
@@ -189,6 +192,7 @@ class Gateway:
             await self._runner.cleanup()
             self._runner = None
         await self._proxy.stop()
+        await self._peers.stop()
         self._compression.stop()
 
     def _run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

@@ -109,6 +109,8 @@ class EngineFacts:
     isolated: bool = True
     """False for the process runtime: seats run as the instructor, without walls."""
     notes: tuple[str, ...] = ()
+    identity: str = ""
+    """What tells it from another of its kind that may go by the same name; empty where there is only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class Fit:
     verdict: str
     """`fits`, `tight` or `does not fit`."""
     sentence: str
+    safe: int | None = None
+    """How many fit even if all fill up, where that is another number than `largest`."""
 
 
 @dataclass(frozen=True, slots=True)

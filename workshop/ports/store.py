@@ -50,6 +50,9 @@ class RoomState:
     """The tunnel's command, when it is another one than the definition's."""
     break_since: datetime | None = None
     break_until: datetime | None = None
+    parts: str | None = None
+    """The parts of a class that is spread over several targets (`model.parts`), with what was added and where their
+    gateways are; None when the label still says it."""
     reminded: str = ""
     """The end that students were reminded of, and the minutes before it: `2026-03-01T17:00:00+00:00 15 5`."""
 

@@ -14,7 +14,7 @@ from workshop.model.classroom import Classroom, decode_classroom, encode_classro
 from workshop.ports.store import Claim, RoomMemory, RoomState, SeatNote
 from workshop.state.database import BUSY_SECONDS, Database
 
-_SAID_HERE = {"wanted", "adding", "closing"}
+_SAID_HERE = {"wanted", "adding", "closing", "parts"}
 """What verbs of this machine say first, and gateways elsewhere repeat."""
 
 

@@ -60,7 +60,7 @@ async def cluster_facts(client: ClusterClient) -> EngineFacts:
     nodes = await usable_nodes(client)
     if nodes is None:
         note = "The cluster's nodes may not be read by this account: how many seats fit is not known."
-        return EngineFacts("kubernetes", version, 0, 0, notes=(note,))
+        return EngineFacts("kubernetes", version, 0, 0, notes=(note,), identity=access.server)
     cpus = sum(exact_quantity(node["status"]["allocatable"]["cpu"]) for node in nodes)
     memory = sum(parse_quantity(node["status"]["allocatable"]["memory"]) for node in nodes)
     requested = await requests_by_node(client)
@@ -75,7 +75,7 @@ async def cluster_facts(client: ClusterClient) -> EngineFacts:
             for node in nodes
         )
     version += f", {len(nodes)} node{'s' if len(nodes) != 1 else ''}"
-    return EngineFacts("kubernetes", version, cpus, memory, memory_free_bytes=free)
+    return EngineFacts("kubernetes", version, cpus, memory, memory_free_bytes=free, identity=access.server)
 
 
 async def node_images(client: ClusterClient, reference: str) -> bool:

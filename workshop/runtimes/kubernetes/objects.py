@@ -13,6 +13,7 @@ from typing import Any
 
 from workshop.model import labels
 from workshop.model.classroom import Classroom, encode_classroom
+from workshop.model.parts import first_number
 from workshop.runtimes.kubernetes import launcher
 from workshop.runtimes.kubernetes.names import (
     GATEWAY_KIND,
@@ -219,16 +220,17 @@ class SeatObjects:
             "stringData": dict(values),
         }
 
-    def seats(self, replicas: int, roster: Mapping[int, int]) -> Json:
-        """The one StatefulSet; pods are numbered from 1 and made all at once.
+    def seats(self, last: int, roster: Mapping[int, int]) -> Json:
+        """The one StatefulSet; pods are numbered from the class's first number here to `last` and made all at once.
 
         Updates wait for a pod's deletion: applying a changed template restarts nobody's work.
         """
+        start = first_number(self.classroom)
         spec: Json = {
-            "replicas": replicas,
+            "replicas": max(0, last + 1 - start),
             "serviceName": self.base,
             "podManagementPolicy": "Parallel",
-            "ordinals": {"start": 1},
+            "ordinals": {"start": start},
             "updateStrategy": {"type": "OnDelete"},
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": self.pod_labels(SEAT_KIND)},
@@ -351,6 +353,12 @@ def decode_roster(stateful_set: Mapping[str, Any]) -> dict[int, int]:
     """The generation of every seat that exists, by number."""
     annotations = stateful_set.get("metadata", {}).get("annotations") or {}
     special = {int(number): int(generation) for number, generation in json.loads(annotations.get(ROSTER, "{}")).items()}
-    replicas = int(stateful_set.get("spec", {}).get("replicas") or 0)
-    numbers = {number: special.get(number, 1) for number in range(1, replicas + 1)}
+    numbers = {number: special.get(number, 1) for number in row_of(stateful_set)}
     return {number: generation for number, generation in numbers.items() if generation}
+
+
+def row_of(stateful_set: Mapping[str, Any]) -> range:
+    """The numbers of its pods, those of removed seats between others included."""
+    spec = stateful_set.get("spec", {})
+    start = int((spec.get("ordinals") or {}).get("start", 1))
+    return range(start, start + int(spec.get("replicas") or 0))

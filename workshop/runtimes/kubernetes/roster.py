@@ -13,11 +13,12 @@ from typing import Any
 
 from workshop.errors import SeatFailed
 from workshop.model.classroom import Classroom
+from workshop.model.parts import first_number
 from workshop.model.seat import SeatCommand
 from workshop.runtimes.kubernetes import launcher
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.names import ROSTER, SEAT_MANAGER, base_name, pod_name
-from workshop.runtimes.kubernetes.objects import SeatObjects, decode_roster, encode_roster
+from workshop.runtimes.kubernetes.objects import SeatObjects, decode_roster, encode_roster, row_of
 from workshop.runtimes.kubernetes.wishes import Wishes
 
 Json = dict[str, Any]
@@ -43,6 +44,7 @@ class Roster:
         self._classroom = classroom
         self._namespace = namespace
         self._wishes = wishes
+        self._first = first_number(classroom)
         base = base_name(classroom.name)
         self.set_path = f"/apis/apps/v1/namespaces/{namespace}/statefulsets/{base}"
         self._secret_path = f"/api/v1/namespaces/{namespace}/secrets/{base}-seats"
@@ -65,13 +67,13 @@ class Roster:
                 return Additions()
             objects = SeatObjects(self._classroom, self._namespace, self._wishes, owner_uid=owner_uid)
             await self._write_files({number: commands[number] for number in wanted}, wanted, objects, there)
-            replicas = max((*there, *wanted))
-            manifest = objects.seats(replicas, _special(there | wanted, replicas))
+            last = max((*there, *wanted))
+            row = range(self._first, last + 1)
+            manifest = objects.seats(last, _special(there | wanted, row))
             if self._wishes.quota and self._classroom.option("own_namespace") == "yes":
-                await self._client.apply(objects.quota(replicas))
+                await self._client.apply(objects.quota(len(row)))
             if await self._write_set(manifest, found):
-                before = int(found["spec"].get("replicas") or 0) if found else 0
-                renewed = frozenset(number for number in wanted if number <= before)
+                renewed = frozenset(number for number in wanted if found and number in row_of(found))
                 return Additions(frozenset(wanted), renewed)
         raise SeatFailed(f"The seats of {self._classroom.name} are being changed from elsewhere.", hint="Run it again.")
 
@@ -104,7 +106,7 @@ class Roster:
             await self._client.apply(objects.seat_secret({launcher.LAUNCH_KEY: files.launch}))
         values = {pod_name(self._classroom.name, number): text for number, text in files.seats.items()}
         last = max((*there, *commands))
-        for number in range(1, last + 1):
+        for number in range(self._first, last + 1):
             if number not in there and number not in commands:
                 values[pod_name(self._classroom.name, number)] = launcher.PARKED
         await self._client.merge(self._secret_path, {"stringData": values}, manager=SEAT_MANAGER)
@@ -118,19 +120,20 @@ class Roster:
             if not found or not gone:
                 return ()
             kept = {number: generation for number, generation in there.items() if number not in gone}
-            before, replicas = int(found["spec"].get("replicas") or 0), max(kept, default=0)
+            before = row_of(found)
+            row = range(before.start, max(kept, default=before.start - 1) + 1)
             values: dict[str, str | None] = {
-                pod_name(self._classroom.name, number): launcher.PARKED for number in gone if number < replicas
+                pod_name(self._classroom.name, number): launcher.PARKED for number in gone if number in row
             }
             data: Json = {"stringData": values}
-            data["data"] = {pod_name(self._classroom.name, number): None for number in range(replicas + 1, before + 1)}
+            data["data"] = {pod_name(self._classroom.name, number): None for number in before if number not in row}
             await self._client.merge(self._secret_path, data, manager=SEAT_MANAGER)
             patch = {
                 "metadata": {
                     "resourceVersion": found["metadata"]["resourceVersion"],
-                    "annotations": {ROSTER: encode_roster(_special(kept, replicas))},
+                    "annotations": {ROSTER: encode_roster(_special(kept, row))},
                 },
-                "spec": {"replicas": replicas},
+                "spec": {"replicas": len(row)},
             }
             try:
                 await self._client.merge(self.set_path, patch)
@@ -142,6 +145,6 @@ class Roster:
         raise SeatFailed(f"The seats of {self._classroom.name} are being changed from elsewhere.", hint="Run it again.")
 
 
-def _special(roster: Mapping[int, int], replicas: int) -> dict[int, int]:
-    """What the annotation has to say: holes, and generations that are not 1."""
-    return {number: roster.get(number, 0) for number in range(1, replicas + 1) if roster.get(number, 0) != 1}
+def _special(roster: Mapping[int, int], row: range) -> dict[int, int]:
+    """What the annotation has to say of the row's numbers: holes, and generations that are not 1."""
+    return {number: roster.get(number, 0) for number in row if roster.get(number, 0) != 1}

@@ -147,7 +147,7 @@ class KubernetesRuntime:
         values = {pod_name(classroom.name, number): text for number, text in seat_files.seats.items()}
         made = [namespace_manifest(classroom, place.namespace)] if place.own else []
         made += [room_manifest(classroom, place.namespace), *objects.shared()]
-        made += [objects.quota(max(commands))] if place.own and wishes.quota else []
+        made += [objects.quota(len(commands))] if place.own and wishes.quota else []
         return [
             *made,
             objects.seat_secret({launcher.LAUNCH_KEY: seat_files.launch, **values}),
