@@ -229,3 +229,45 @@ class TestFiles:
             load_definition(tmp_path)
         assert str(tmp_path / "workshop.yaml") in caught.value.message
         assert any("A whole number" in line and "line 1" in line for line in caught.value.details)
+
+
+TWO = "targets:\n  - {runtime: docker}\n  - {runtime: kubernetes, context: teaching, weight: 2}\n"
+
+
+class TestTargets:
+    def test_targets_have_weights_and_clusters_have_contexts(self) -> None:
+        first, second = load_definition(MINIMUM + TWO).definition.targets
+        assert (first.runtime, first.weight, first.context) == ("docker", 1, "")
+        assert (second.runtime, second.weight, second.context) == ("kubernetes", 2, "teaching")
+
+    @pytest.mark.parametrize(
+        ("text", "path", "words"),
+        [
+            ("targets: [{runtime: docker}, {runtime: docker, weight: 2}]\n", "targets[1]", "the same as `targets[0]`"),
+            ("targets: [{runtime: docker, weight: 0}]\n", "targets[0].weight", "more than 0"),
+            ("targets: [{runtime: docker, weight: -1}]\n", "targets[0].weight", "more than 0"),
+            ("targets: [{runtime: podman}]\n", "targets[0].runtime", "none of docker, kubernetes, process"),
+            ("targets: [{runtime: docker, context: a}]\n", "targets[0].context", "is of clusters"),
+            ("runtime: docker\n" + TWO, "runtime", "contradict"),
+            ("kubernetes: {context: other}\n" + TWO, "kubernetes.context", "contradict"),
+            ("access: {tunnel: 'cloudflared {port}'}\n" + TWO, "access.tunnel", "leads to one gateway"),
+            ("access: {public_url: 'https://a.example'}\n" + TWO, "access.public_url", "leads to one gateway"),
+            (
+                "kubernetes: {host: a.example}\ntargets: [{runtime: kubernetes, context: a}, "
+                "{runtime: kubernetes, context: b}]\n",
+                "kubernetes.host",
+                "cannot lead to two clusters",
+            ),
+        ],
+    )
+    def test_what_contradicts_itself_is_refused_with_its_place_and_a_way_out(
+        self, text: str, path: str, words: str
+    ) -> None:
+        found = problem(MINIMUM + text)
+        assert found.path.split(" ")[0] == path
+        assert words in found.message
+        assert found.hint
+
+    def test_a_single_target_may_have_a_tunnel(self) -> None:
+        text = "access: {tunnel: 'cloudflared {port}'}\ntargets: [{runtime: docker}]\n"
+        assert load_definition(MINIMUM + text).definition.access.tunnel

@@ -12,6 +12,7 @@ import contextlib
 import copy
 import json
 import secrets
+import socket
 import threading
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable
@@ -75,6 +76,18 @@ class Faults:
     """Namespaces stay in Terminating."""
 
 
+def _free_port(wished: int) -> int:
+    """A port of the node that nobody has: other clusters in memory may be on this machine."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", wished))
+            except OSError:
+                wished += 1
+            else:
+                return wished
+
+
 class ApiServer:
     """The server and its objects; runs in a thread with a loop of its own."""
 
@@ -97,7 +110,7 @@ class ApiServer:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True, name="api server")
         self._started = threading.Event()
-        self.url = ""
+        self.url, self.port = "", 0
 
     # Life
 
@@ -129,7 +142,8 @@ class ApiServer:
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", 0)
         await site.start()
-        self.url = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
+        self.port = int(self._runner.addresses[0][1])
+        self.url = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -175,7 +189,7 @@ class ApiServer:
         if plural == "namespaces":
             item.setdefault("status", {})["phase"] = "Active"
         if plural == "services" and item["spec"].get("type") in ("NodePort", "LoadBalancer"):
-            item["spec"]["ports"][0].setdefault("nodePort", 30000 + self._version % 2000)
+            item["spec"]["ports"][0].setdefault("nodePort", _free_port(30000 + (self._version + 7 * self.port) % 2000))
         return self.put(plural, item, "ADDED")
 
     def remove(self, plural: str, namespace: str, name: str) -> None:

@@ -38,7 +38,8 @@ class Pod:
         self._home = home
         self._programs = programs
         self._files = files
-        self.address = f"127.9.{next(_addresses) // 250}.{next(_addresses) % 250 + 1}"
+        # of this process alone: others run pods on this machine too, all on the same ports
+        self.address = f"127.{10 + os.getpid() % 240}.{next(_addresses) // 250}.{next(_addresses) % 250 + 1}"
         self.log = folder / "log"
         self.running = False
         self.ending = False

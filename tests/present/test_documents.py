@@ -38,7 +38,7 @@ def test_status_has_the_keys_of_the_contract(snapshot: Snapshot) -> None:
     assert [list(seat) for seat in document["seats"]] == [
         [
             "seat", "code", "link", "state", "claimed", "activity", "last_active", "memory_bytes", "cpu_percent",
-            "detail",
+            "detail", "target",
         ]
     ] * 7  # fmt: skip
     first = document["seats"][0]

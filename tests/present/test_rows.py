@@ -20,6 +20,7 @@ from workshop.present.rows import (
     parse_filter,
     seat_cells,
     seat_columns,
+    short_target,
     sorted_seats,
 )
 from workshop.present.tables import seat_table
@@ -60,6 +61,11 @@ class TestColumns:
         keys = {column.key for column in seat_columns((make_seat(1),))}
         assert keys.isdisjoint({"help", "progress", "target"})
         assert "target" in {column.key for column in seat_columns((make_seat(1, target="cluster"),))}
+
+    def test_a_cluster_is_told_by_its_context_alone(self) -> None:
+        assert [short_target(text) for text in ("docker", "kubernetes (teaching)", "kubernetes", "")] == [
+            "docker", "teaching", "kubernetes", "",
+        ]  # fmt: skip
 
     def test_growing_columns_share_what_is_left_to_the_last_cell(self) -> None:
         columns = (Column("a", "A", 5), Column("b", "B", 5, grow=True), Column("c", "C", 5, grow=True))

@@ -17,7 +17,13 @@ Found = tuple[Key, str, str]
 
 def senseless(definition: WorkshopDefinition, document: Document) -> list[Problem]:
     """Every such problem, with its place in the file."""
-    errors = [*_texts(definition), *_times(definition), *_access(definition), *_data(definition)]
+    errors = [
+        *_texts(definition),
+        *_times(definition),
+        *_access(definition),
+        *_data(definition),
+        *_targets(definition),
+    ]
     return [Problem(document.where(key), message, hint) for key, message, hint in errors] + [
         Problem(document.where(key), message, hint, level="warning") for key, message, hint in _doubtful(definition)
     ]
@@ -78,6 +84,48 @@ def _data(definition: WorkshopDefinition) -> Iterator[Found]:
                 f"Give this one another `name`; the first is entry {names[name] + 1}.",
             )
         names.setdefault(name, index)
+
+
+def _targets(definition: WorkshopDefinition) -> Iterator[Found]:
+    targets, kubernetes = definition.targets, definition.kubernetes
+    if not targets:
+        return
+    if definition.runtime != "auto":
+        yield ("runtime",), "`runtime` and `targets` contradict each other.", "Take out `runtime`."
+    seen: dict[tuple[str, str, str], int] = {}
+    for index, target in enumerate(targets):
+        own = ("context", "namespace", "registry", "exposure", "host")
+        if target.runtime != "kubernetes" and (given := [name for name in own if getattr(target, name)]):
+            yield (
+                ("targets", index, given[0]),
+                f"`{given[0]}` is of clusters, and this target is `{target.runtime}`.",
+                "Take it out, or write `runtime: kubernetes`.",
+            )
+        key = (target.runtime, target.context, target.namespace)
+        if key in seen:
+            yield (
+                ("targets", index),
+                f"This is the same as `targets[{seen[key]}]`.",
+                "Take one of them out; `weight` gives a target more seats.",
+            )
+        seen.setdefault(key, index)
+    for name in ("context", "namespace"):
+        said = getattr(kubernetes, name)
+        if said and any(target.runtime == "kubernetes" and getattr(target, name) != said for target in targets):
+            hint = f"Write `{name}` into the entries of `targets` that are clusters."
+            yield ("kubernetes", name), f"`kubernetes.{name}` and `targets` contradict each other.", hint
+    hosts = [target.host or kubernetes.host for target in targets if target.runtime == "kubernetes"]
+    if twice := next((host for host in hosts if host and hosts.count(host) > 1), ""):
+        key_ = ("kubernetes", "host") if twice == kubernetes.host else ("targets",)
+        yield key_, f"{twice} cannot lead to two clusters.", "Give each target a `host` of its own."
+    if len(targets) > 1:
+        for name in ("public_url", "tunnel"):
+            if getattr(definition.access, name):
+                yield (
+                    ("access", name),
+                    f"`{name}` leads to one gateway, and each target has its own.",
+                    f"Take out `{name}`, or name one target.",
+                )
 
 
 def data_name(part: DataPart) -> str:

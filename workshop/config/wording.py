@@ -87,7 +87,8 @@ def choices_of(key: Key) -> tuple[str, ...]:
     members = getattr(field.annotation, "__members__", None)
     if members:
         return tuple(str(member.value) for member in members.values())
-    return tuple(str(value) for value in get_args(field.annotation) if isinstance(value, str))
+    arguments = [one for found in get_args(field.annotation) for one in (found, *get_args(found))]
+    return tuple(value for value in arguments if isinstance(value, str))
 
 
 def _bound(kind: str, context: dict[str, Any]) -> str:

@@ -188,6 +188,25 @@ class KubernetesPart(_Part):
     """Secrets of the namespace for the registry."""
 
 
+class TargetPart(_Part):
+    """One of several places where the seats of a class run."""
+
+    runtime: Literal["docker", "kubernetes", "process"]
+    """What runs the seats there."""
+    weight: float = Field(default=1.0, gt=0, le=10_000)
+    """Its share of the seats, beside the others' weights, as far as they fit."""
+    context: str = ""
+    """The context of the kubeconfig; empty for the current one."""
+    namespace: str = ""
+    """An existing namespace; empty for one of the classroom's own."""
+    registry: str = ""
+    """Where this cluster's images are pushed; empty for `kubernetes.registry`."""
+    exposure: Literal["auto", "ingress", "loadbalancer", "nodeport", "port-forward"] | None = None
+    """How students reach this cluster's gateway; empty for `kubernetes.exposure`."""
+    host: str = ""
+    """The host name of this cluster's ingress; empty for `kubernetes.host`."""
+
+
 class WorkshopDefinition(_Part):
     """One workshop: a repository, what its seats look like, and how the class runs."""
 
@@ -205,6 +224,8 @@ class WorkshopDefinition(_Part):
     """Ready seats beside the expected ones; empty for 10 %, at least 2, from 10 seats on."""
     runtime: Literal["auto", "docker", "kubernetes", "process"] = "auto"
     """Where seats run; `auto` takes Docker where it answers, else plain processes."""
+    targets: tuple[TargetPart, ...] = Field(default=(), max_length=20)
+    """Several places for the seats of one class, instead of `runtime`: by weight, as far as they fit."""
     image: ImagePart = ImagePart()
     """How the image is made."""
     limits: LimitsPart = LimitsPart()

@@ -71,6 +71,7 @@ def seat_document(seat: Seat) -> Document:
         "memory_bytes": seat.memory_bytes,
         "cpu_percent": round(seat.cpu_percent, 1) if seat.cpu_percent is not None else None,
         "detail": seat.detail,
+        "target": seat.target,
     }
 
 

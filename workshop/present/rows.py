@@ -47,9 +47,17 @@ def seat_columns(seats: Sequence[Seat]) -> tuple[Column, ...]:
     if not any(seat.progress for seat in seats):
         unused.add("progress")
     columns = [column for column in SEAT_COLUMNS if column.key not in unused]
-    if any(seat.target for seat in seats):
-        columns.append(Column("target", "Target", 10, priority=9))
+    places = [short_target(seat.target) for seat in seats if seat.target]
+    if places:
+        wide_enough = min(14, max(len("Target"), *map(len, places)))
+        columns.insert(2, Column("target", "Target", wide_enough, priority=3))
     return tuple(Column("seat", "Seat", wide) if column.key == "seat" else column for column in columns)
+
+
+def short_target(target: str) -> str:
+    """`kubernetes (teaching)` as `teaching`: what tells clusters apart."""
+    _, bracket, context = target.partition(" (")
+    return context.rstrip(")") if bracket else target
 
 
 def seat_cells(
@@ -153,7 +161,7 @@ _CELLS: dict[str, Callable[[_SeatView], Cell]] = {
     "restarts": lambda view: _count(view.seat.restarts + view.seat.kernel_restarts),
     "browsers": lambda view: _count(view.seat.browsers, alarming=view.seat.browsers > 1),
     "link": lambda view: Cell(view.seat.link),
-    "target": lambda view: Cell(view.seat.target, Tone.MUTED),
+    "target": lambda view: Cell(short_target(view.seat.target), Tone.MUTED),
 }
 
 

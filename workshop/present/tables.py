@@ -12,7 +12,7 @@ from workshop.present.cells import cell_width, fill, one_line
 from workshop.present.columns import Column, fit_columns
 from workshop.present.rows import header, seat_cells, seat_columns
 
-_SEAT_TABLE = ("seat", "link", "status", "help", "last", "memory", "cpu", "progress", "label", "detail")
+_SEAT_TABLE = ("seat", "target", "link", "status", "help", "last", "memory", "cpu", "progress", "label", "detail")
 GAP = 2
 
 

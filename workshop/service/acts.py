@@ -57,8 +57,8 @@ async def records_of(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int,
     return {number: found[number] for number in numbers}
 
 
-async def restart(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
-    room = await rooms.find(wiring, name)
+async def restart(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, report: Report) -> ActReport:
+    room = await rooms.find(wiring, which)
     await records_of(room, seats)
 
     async def one(number: int) -> str:
@@ -74,8 +74,8 @@ async def restart(wiring: Wiring, name: str, seats: Sequence[int], *, report: Re
     return result
 
 
-async def reset(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
-    room = await rooms.find(wiring, name)
+async def reset(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, report: Report) -> ActReport:
+    room = await rooms.find(wiring, which)
     records = await records_of(room, seats)
     facts = await room.runtime.facts()
 
@@ -121,9 +121,9 @@ def _reason(error: SeatFailed) -> str:
 
 
 async def act(
-    wiring: Wiring, name: str, verb: str, seats: Sequence[int], arguments: Mapping[str, Any], *, report: Report
+    wiring: Wiring, which: rooms.Which, verb: str, seats: Sequence[int], arguments: Mapping[str, Any], *, report: Report
 ) -> ActReport:
-    room = await rooms.find(wiring, name)
+    room = await rooms.find(wiring, which)
     await records_of(room, seats)
     runtime, classroom = room.runtime, room.classroom
 
@@ -210,20 +210,20 @@ async def refresh(wiring: Wiring, room: rooms.FoundRoom, came_up: ActReport | No
         await client.act("refresh", {"answered": answered})
 
 
-async def logs(wiring: Wiring, name: str, seat: int, *, tail: int) -> str:
-    room = await rooms.find(wiring, name)
+async def logs(wiring: Wiring, which: rooms.Which, seat: int, *, tail: int) -> str:
+    room = await rooms.find(wiring, which)
     await records_of(room, [seat])
     return await room.runtime.logs(room.classroom, seat, tail=tail)
 
 
-async def shell_command(wiring: Wiring, name: str, seat: int) -> tuple[str, ...]:
-    room = await rooms.find(wiring, name)
+async def shell_command(wiring: Wiring, which: rooms.Which, seat: int) -> tuple[str, ...]:
+    room = await rooms.find(wiring, which)
     await records_of(room, [seat])
     return room.runtime.shell_command(room.classroom, seat)
 
 
-async def extend(wiring: Wiring, name: str, span: timedelta) -> datetime:
-    room = await rooms.find(wiring, name)
+async def extend(wiring: Wiring, which: rooms.Which, span: timedelta) -> datetime:
+    room = await rooms.find(wiring, which)
     client = await wiring.doors.client(room.classroom)
     if client is not None:
         answer = await client.act("extend", {"seconds": span.total_seconds()})
@@ -234,19 +234,19 @@ async def extend(wiring: Wiring, name: str, span: timedelta) -> datetime:
     return ends
 
 
-async def break_(wiring: Wiring, name: str, span: timedelta | None) -> datetime | None:
+async def break_(wiring: Wiring, which: rooms.Which, span: timedelta | None) -> datetime | None:
     """
     Raises:
         GatewayFailed: there is no gateway to tell students.
     """
-    room = await rooms.find(wiring, name)
+    room = await rooms.find(wiring, which)
     until = wiring.clock() + span if span is not None else None
     await (await gateway_of(wiring, room)).act("break", {"until": until.isoformat() if until else None})
     return until
 
 
-async def say(wiring: Wiring, name: str, text: str) -> None:
+async def say(wiring: Wiring, which: rooms.Which, text: str) -> None:
     if not text.strip():
         raise UsageError("There is nothing to say.")
-    room = await rooms.find(wiring, name)
+    room = await rooms.find(wiring, which)
     await (await gateway_of(wiring, room)).act("say", {"text": text.strip()[:500]})

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from workshop.errors import PortTaken, UsageError
 from workshop.model.classroom import Classroom, Door
 from workshop.model.events import DoorMoved, StepFinished, StepStarted
+from workshop.model.parts import parts_of
 from workshop.model.snapshot import TunnelState
 from workshop.ports.build import Report
 from workshop.service import rooms
@@ -79,7 +80,9 @@ async def addresses_of(wiring: Wiring, name: str) -> AddressReport:
     return _report(await _now(wiring, name) if name else None)
 
 
-async def move_door(wiring: Wiring, name: str, address: str, *, port: int | None, allow_public: bool) -> AddressReport:
+async def move_door(
+    wiring: Wiring, which: rooms.Which, address: str, *, port: int | None, allow_public: bool
+) -> AddressReport:
     """
     Raises:
         UsageError: this machine has no such address, or it is public and not protected; or a cluster holds the gateway.
@@ -87,10 +90,11 @@ async def move_door(wiring: Wiring, name: str, address: str, *, port: int | None
     """
     from workshop.gateway.addresses import choose_door
 
-    classroom = await _now(wiring, name)
+    classroom = await _now(wiring, which)
+    name = classroom.name
     if classroom.runtime == "kubernetes":
         raise UsageError(f"The gateway of {name} is in the cluster.", hint="Its address follows `kubernetes.exposure`.")
-    async with wiring.alone(name):
+    async with wiring.alone(rooms.lock_name(classroom)):
         others = [room.classroom.door for room in await rooms.every(wiring) if room.classroom.uid != classroom.uid]
         old = classroom.door
         door = choose_door(
@@ -107,7 +111,7 @@ async def move_door(wiring: Wiring, name: str, address: str, *, port: int | None
                 await client.act("door", {"host": door.host, "port": door.port})
             else:
                 wiring.store.set_room_state(classroom.uid, host=door.host, port=door.port)
-    return _report(await _now(wiring, name))
+    return _report(await _now(wiring, classroom.uid if parts_of(classroom) else name))
 
 
 def _public_allowed(classroom: Classroom) -> bool:
@@ -117,8 +121,8 @@ def _public_allowed(classroom: Classroom) -> bool:
     return bool(text) and WorkshopDefinition.model_validate_json(text).access.allow_public
 
 
-async def _now(wiring: Wiring, name: str) -> Classroom:
-    return (await rooms.find(wiring, name)).classroom
+async def _now(wiring: Wiring, which: rooms.Which) -> Classroom:
+    return (await rooms.find(wiring, which)).classroom
 
 
 def _report(classroom: Classroom | None) -> AddressReport:

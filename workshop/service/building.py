@@ -13,7 +13,7 @@ from workshop.model.image import Image
 from workshop.model.snapshot import Removal
 from workshop.ports.build import BuildRequest, Report
 from workshop.ports.remote import remote_of
-from workshop.service import finding
+from workshop.service import finding, targeting
 from workshop.service.reports import Workshop
 from workshop.service.supplying import have_data
 from workshop.service.wiring import Wiring
@@ -23,22 +23,46 @@ _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 async def build(wiring: Wiring, file: str, *, runtime: str, no_cache: bool, report: Report) -> Image:
     workshop = await finding.load(wiring, file)
+    if len(workshop.definition.targets) > 1 and not runtime:
+        return await _build_for_each(wiring, workshop, no_cache=no_cache, report=report)
+    workshop = targeting.in_one_place(workshop, runtime)
+    image = await _build_in_one_place(wiring, workshop, runtime, no_cache=no_cache, report=report)
+    finding.used_now(wiring, workshop, wiring.clock())
+    return image
+
+
+async def _build_for_each(wiring: Wiring, workshop: Workshop, *, no_cache: bool, report: Report) -> Image:
+    """The image of every target; the first one's."""
+    images = [
+        await _build_in_one_place(wiring, one, "", no_cache=no_cache, report=report)
+        for one in targeting.on_each(workshop)
+    ]
+    finding.used_now(wiring, workshop, wiring.clock())
+    return images[0]
+
+
+async def _build_in_one_place(
+    wiring: Wiring, workshop: Workshop, runtime: str, *, no_cache: bool, report: Report
+) -> Image:
     name = await choose_runtime(wiring, workshop, runtime)
     image = await build_workshop(wiring, workshop, name, newest=True, no_cache=no_cache, report=report)
     await have_data(wiring, workshop.definition.data, report=report)
     remote = remote_of(wiring.runtime(name, workshop.definition))
     if remote is not None:
         await remote.deliver_gateway(workshop.definition, wiring.config.image(), report=report)
-    finding.used_now(wiring, workshop, wiring.clock())
     return image
 
 
 async def choose_runtime(wiring: Wiring, workshop: Workshop | None, asked: str) -> str:
-    """Flag, then setting, then definition; `auto` is Docker when an engine answers, else plain processes.
+    """Flag, then the first of the definition's targets, then setting, then definition.
+
+    `auto` is Docker when an engine answers, else plain processes.
 
     Raises:
         UsageError: no such runtime.
     """
+    if not asked and workshop is not None and workshop.definition.targets:
+        return workshop.definition.targets[0].runtime
     wanted = asked or wiring.flag_runtime() or (workshop.definition.runtime if workshop else "auto") or "auto"
     if wanted != "auto":
         if wanted not in wiring.known_runtimes():
@@ -170,7 +194,7 @@ async def newer_commit(wiring: Wiring, file: str) -> str:
     Raises:
         WorkshopError: the workshop, its repository or the engine cannot be asked.
     """
-    workshop = await finding.load(wiring, file)
+    workshop = targeting.in_one_place(await finding.load(wiring, file))
     runtime = await choose_runtime(wiring, workshop, "")
     last = await _last_image(wiring, workshop, runtime)
     if last is None or not _COMMIT.fullmatch(last.commit):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.core.fit import fit
 from workshop.errors import DefinitionError, RuntimeRefused, SettingError, SourceError, UsageError, WorkshopError
@@ -14,10 +14,13 @@ from workshop.model.image import Detected, Image, Source
 from workshop.model.snapshot import EngineFacts, Fit, Problem
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
-from workshop.service import building, drafts, finding, peaks
+from workshop.service import building, drafts, finding, peaks, targeting
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import CheckReport, Finding, Workshop
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.model.definition import WorkshopDefinition
 
 
 async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, report: Report) -> CheckReport:
@@ -25,6 +28,15 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
         workshop = await finding.load(wiring, file)
     except DefinitionError as error:
         return CheckReport(None, _definition_problems(file, error))
+    if workshop.definition.targets:
+        try:
+            targeting.refuse_runtime(workshop, runtime)
+        except UsageError as error:
+            return CheckReport(workshop, (Problem("targets", error.message, error.hint),))
+    if targeting.is_spread(workshop.definition):
+        from workshop.service.spread_check import check as check_spread  # few workshops need it
+
+        return await check_spread(wiring, workshop, seats=seats, report=report)
     problems: list[Problem] = []
     source: Source | None = None
     detected: Detected | None = None
@@ -44,9 +56,7 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
         image = found.image
         if found.request is not None:
             source, detected = found.request.source, found.request.detected
-            problems += _source_problems(workshop, source, detected)
-        elif found.why is not None and image is not None:
-            problems.append(Problem("source", found.why.message, f"{image.reference} is there.", "warning"))
+        problems += repository_problems(workshop, found)
     except SourceError as error:
         problems.append(Problem("source", error.message, error.hint))
     except WorkshopError as error:
@@ -95,6 +105,15 @@ def _definition_problems(file: str, error: DefinitionError) -> tuple[Problem, ..
     if isinstance(error, InvalidDefinition) and error.problems:
         return tuple(error.problems)
     return (Problem(str(path), error.message, error.hint),)
+
+
+def repository_problems(workshop: Workshop, found: building.Found) -> list[Problem]:
+    """What is wrong with the repository as it was found, or that it cannot be had."""
+    if found.request is not None:
+        return _source_problems(workshop, found.request.source, found.request.detected)
+    if found.why is not None and found.image is not None:
+        return [Problem("source", found.why.message, f"{found.image.reference} is there.", "warning")]
+    return []
 
 
 def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> list[Problem]:
@@ -162,11 +181,24 @@ async def roles(wiring: Wiring, file: str) -> tuple[dict[str, Any], ...]:
         definition = (await finding.load(wiring, named)).definition
     else:
         definition = wiring.settled(WorkshopDefinition(title="any"))
+    if targeting.is_spread(definition):
+        return _roles_of_targets(wiring, definition)
     name = wiring.flag_runtime() or "kubernetes"
     remote = remote_of(wiring.runtime(name, definition))
     if remote is None:
         raise UsageError(f"Classes on {name} need no role.", hint="Roles are for `--runtime kubernetes`.")
     return tuple(remote.roles(definition))
+
+
+def _roles_of_targets(wiring: Wiring, definition: WorkshopDefinition) -> tuple[dict[str, Any], ...]:
+    """What the administrators of all clusters among the targets have to give, each document once."""
+    found: list[dict[str, Any]] = []
+    for one in targeting.definitions_of(definition):
+        remote = remote_of(wiring.runtime(one.targets[0].runtime, one))
+        found += [role for role in (remote.roles(one) if remote else ()) if role not in found]
+    if not found:
+        raise UsageError("None of the targets needs a role.", hint="Roles are for clusters.")
+    return tuple(found)
 
 
 def _here() -> str:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 from pathlib import Path
 from time import monotonic
 
-from workshop.errors import PartlyDone, RuntimeUnreachable, UnknownClassroom, WorkshopError
+from workshop.errors import PartlyDone, UnknownClassroom, WorkshopError
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
+from workshop.model.parts import parts_of
 from workshop.model.seat import seat_name
-from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
+from workshop.model.snapshot import Removal
 from workshop.ports.build import Report
-from workshop.service import rehearsal_rooms, reporting, room_folder, rooms, watching
+from workshop.service import reporting, room_folder, rooms, watching
 from workshop.service.collecting import collect_seats, uncollected, used_seats
-from workshop.service.doors import is_locked
 from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
 
-MAKING = timedelta(minutes=10)
-"""A class of another machine that has neither seats nor a gateway is taken for broken off after this."""
 
-
-async def teardown_plan(wiring: Wiring, name: str) -> TeardownPlan:
-    room = await rooms.find(wiring, name)
-    picture = await watching.status(wiring, name)
+async def teardown_plan(wiring: Wiring, which: rooms.Which) -> TeardownPlan:
+    room = await rooms.find(wiring, which)
+    picture = await watching.status(wiring, room)
     there = {seat.number for seat in picture.seats}
     used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
     claimed = tuple(sorted(used | set(used_seats(wiring, room, there))))
@@ -39,7 +35,7 @@ async def teardown_plan(wiring: Wiring, name: str) -> TeardownPlan:
 
 async def down(
     wiring: Wiring,
-    name: str,
+    which: rooms.Which,
     *,
     collect_to: Path | None,
     discard: bool,
@@ -57,19 +53,20 @@ async def down(
     """
     began = monotonic()
     try:
-        room = await rooms.find(wiring, name, uid=uid)
+        room = await rooms.find(wiring, which)
     except UnknownClassroom:
-        if _finish_forgetting(wiring, name):
-            return DownReport(name, Removal(), seconds=monotonic() - began)
+        if isinstance(which, str) and finish_forgetting(wiring, which):
+            return DownReport(which, Removal(), seconds=monotonic() - began)
         raise
-    async with wiring.alone(name):
-        collected = await _collect_first(wiring, room, name, collect_to, discard=discard, report=report)
-        written = await _write_report(wiring, room, report=report)
+    name, lock = room.classroom.name, rooms.lock_name(room.classroom)
+    async with wiring.alone(lock):
+        collected = await _collect_first(wiring, room, collect_to, discard=discard, report=report)
+        written = await _write_report(wiring, room, from_gateway=from_gateway, report=report)
         door = asyncio.create_task(_close_door(wiring, room, from_gateway=from_gateway, report=report))
         if collected is not None and await door:
             # what was saved while the others were collected: most seats are only compared
             closed = " The door is closed; `workshop up` opens it again."
-            await _collect_all(wiring, room, collected, report=report, door=closed)
+            await collect_all(wiring, room, collected, report=report, door=closed)
         wiring.store.set_room_state(room.classroom.uid, closing=True)
         report(StepStarted("seats", f"Removing everything of {name}"))
         try:
@@ -81,8 +78,8 @@ async def down(
             if "gateways" not in removal.removed:  # one beside the seats may have been counted among what was there
                 removal += Removal({"gateways": 1})
         if not removal.left:
-            _forget(wiring, room.classroom.uid)
-            wiring.lock_file(name).unlink(missing_ok=True)
+            forget(wiring, room.classroom.uid)
+            wiring.lock_file(lock).unlink(missing_ok=True)
         report(StepFinished("seats", f"{len(removal.left)} left", monotonic() - began))
     return DownReport(name, removal, str(collected or ""), monotonic() - began, written)
 
@@ -97,56 +94,67 @@ async def _close_door(wiring: Wiring, room: rooms.FoundRoom, *, from_gateway: bo
     return stopped
 
 
-async def _write_report(wiring: Wiring, room: rooms.FoundRoom, *, report: Report) -> Path | None:
+async def _write_report(wiring: Wiring, room: rooms.FoundRoom, *, from_gateway: bool, report: Report) -> Path | None:
     """The class's report, while everything is still there to be asked; a class nobody came to has none.
 
     No failure here keeps a class from being removed.
     """
+    parts = parts_of(room.classroom)
+    if parts and not from_gateway:
+        return None  # the whole class has one report
     try:
         facts = await reporting.gather(wiring, room)
         if not facts.used and not facts.moments:
             return None
-        return reporting.write(wiring, facts).markdown
+        return reporting.write(wiring, facts, of=f"{facts.runtime}-{room.classroom.uid[:4]}" if parts else "").markdown
     except (WorkshopError, OSError, ValueError) as error:
         report(Noted(f"The report of the class could not be written: {error}", level="warning"))
         return None
 
 
-def _forget(wiring: Wiring, uid: str) -> None:
+def forget(wiring: Wiring, uid: str) -> None:
     """Erase what this machine keeps of a class that is gone; its report and what was collected stay."""
     room_folder.forget(wiring, uid)
     wiring.store.forget(uid)
 
 
-def _finish_forgetting(wiring: Wiring, name: str) -> bool:
+def finish_forgetting(wiring: Wiring, name: str) -> bool:
     """Whether an earlier teardown removed everything and was ended before it could forget the classroom."""
     closed = [
         classroom
         for classroom in wiring.store.remembered()
-        if classroom.name == name and wiring.store.room_state(classroom.uid).closing
+        if classroom.name == name and (wiring.store.room_state(classroom.uid).closing or parts_of(classroom))
     ]
     if wiring.unreachable:
         return False
     for classroom in closed:
-        _forget(wiring, classroom.uid)
+        forget(wiring, classroom.uid)
     return bool(closed)
 
 
 async def _collect_first(
-    wiring: Wiring, room: rooms.FoundRoom, name: str, folder: Path | None, *, discard: bool, report: Report
+    wiring: Wiring, room: rooms.FoundRoom, folder: Path | None, *, discard: bool, report: Report
 ) -> Path | None:
     if discard or wiring.store.room_state(room.classroom.uid).closing:
         return None
     if folder is not None:
-        await _collect_all(wiring, room, folder, report=report)
+        await collect_all(wiring, room, folder, report=report)
         return folder
-    plan = await teardown_plan(wiring, name)
+    plan = await teardown_plan(wiring, room)
+    refuse_to_lose(plan)
+    return None
+
+
+def refuse_to_lose(plan: TeardownPlan) -> None:
+    """
+    Raises:
+        PartlyDone: what is to be removed has work that was not collected.
+    """
     if plan.uncollected or plan.unsure:
         raise PartlyDone(
             f"Nothing was removed: {_refusal(plan)}.",
             hint="Add `--collect FOLDER` to keep it, or `--discard` to lose it.",
         )
-    return None
 
 
 def _refusal(plan: TeardownPlan) -> str:
@@ -165,7 +173,7 @@ def _refusal(plan: TeardownPlan) -> str:
     return "; ".join(reasons)
 
 
-async def _collect_all(wiring: Wiring, room: rooms.FoundRoom, folder: Path, *, report: Report, door: str = "") -> None:
+async def collect_all(wiring: Wiring, room: rooms.FoundRoom, folder: Path, *, report: Report, door: str = "") -> None:
     """Collect every seat that was used.
 
     Args:
@@ -175,7 +183,7 @@ async def _collect_all(wiring: Wiring, room: rooms.FoundRoom, folder: Path, *, r
         PartlyDone: a seat could not be collected; no seat was touched.
     """
     there = {record.number for record in await room.runtime.seats(room.classroom)}
-    picture = await watching.status(wiring, room.classroom.name)
+    picture = await watching.status(wiring, room)
     used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
     numbers = sorted((used & there) | set(used_seats(wiring, room, there)))
     failed = (await collect_seats(wiring, room, numbers, folder, report=report)).failed
@@ -185,46 +193,3 @@ async def _collect_all(wiring: Wiring, room: rooms.FoundRoom, folder: Path, *, r
             hint=f"The others are in {folder}. Mend the cause and run it again, or add `--discard`.",
             details=tuple(f"{seat_name(result.number)}  {result.error}" for result in failed),
         )
-
-
-async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSummary, ...]:
-    found = await rooms.summaries(wiring)
-    if wiring.unreachable and not found:
-        raise next(iter(wiring.unreachable.values()))
-    now = wiring.clock()
-    return tuple(
-        summary
-        for summary in found
-        if everything
-        or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
-        or (summary.ends is not None and summary.ends < now)
-        or wiring.store.room_state(summary.uid).closing
-        or _is_half_made(wiring, summary)
-    )
-
-
-def _is_half_made(wiring: Wiring, summary: ClassroomSummary) -> bool:
-    """Whether the making of a class was broken off: nobody here is at it, and whoever is elsewhere had time enough."""
-    if summary.gateway or summary.seats or is_locked(wiring.lock_file(summary.name)):
-        return False
-    ours = wiring.lock_file(summary.name).exists()
-    return ours or summary.created is None or wiring.clock() - summary.created > MAKING
-
-
-async def cleanup(wiring: Wiring, *, everything: bool, report: Report) -> Removal:
-    total = Removal()
-    for summary in await cleanup_plan(wiring, everything=everything):
-        report(Noted(f"{summary.name} on {summary.runtime}"))
-        try:
-            ended = await down(wiring, summary.name, uid=summary.uid, collect_to=None, discard=True, report=report)
-            total += ended.removal
-        except WorkshopError as error:
-            total += Removal({}, (Survivor("classroom", summary.name, error.message),))
-    for target in wiring.searched_targets():
-        try:
-            total += await wiring.runtime(target).remove_strays(
-                tuple(room.classroom.uid for room in await rooms.every(wiring))
-            )
-        except RuntimeUnreachable as error:
-            report(Noted(f"{target} was not searched: {error.message}", level="warning"))
-    return total

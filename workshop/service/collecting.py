@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -17,6 +19,7 @@ from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model.amounts import format_size
 from workshop.model.classroom import Classroom
 from workshop.model.events import Noted, StepFinished, StepStarted
+from workshop.model.parts import class_uid, parts_of
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
 from workshop.service import rooms, seat_files
@@ -34,18 +37,24 @@ MANIFEST = "manifest.json"
 
 
 async def collect(
-    wiring: Wiring, name: str, *, to: Path | None, seats: Sequence[int] | None, everything: bool, report: Report
+    wiring: Wiring,
+    which: rooms.Which,
+    *,
+    to: Path | None,
+    seats: Sequence[int] | None,
+    everything: bool,
+    report: Report,
 ) -> CollectReport:
     """
     Raises:
         UsageError: there is no such seat, or the folder holds another class's work.
     """
-    room = await rooms.find(wiring, name)
+    room = await rooms.find(wiring, which)
     there = {record.number for record in await room.runtime.seats(room.classroom)}
     unknown = sorted(set(seats or ()) - there)
     if unknown:
         raise UsageError(
-            f"Classroom {name} has no seat {', '.join(seat_name(number) for number in unknown)}.",
+            f"Classroom {room.classroom.name} has no seat {', '.join(seat_name(number) for number in unknown)}.",
             hint=f"Its last seat is {seat_name(max(there))}." if there else "It has no seats.",
         )
     numbers = tuple(seats) if seats is not None else used_seats(wiring, room, there)
@@ -174,7 +183,7 @@ class _Manifest:
             raise UsageError(
                 f"{file} is there and is not a manifest of collected work.", hint="Name another folder."
             ) from error
-        if of != room.classroom.uid:
+        if of != class_uid(room.classroom):
             raise UsageError(
                 f"{folder} holds the collected work of another class ({document.get('classroom')}).",
                 hint="Name another folder: collected work is never overwritten by another class's.",
@@ -212,11 +221,20 @@ class _Manifest:
         return self._put(record.number, {**entry, **before, "state": record.state.value, "error": reason})
 
     def _put(self, number: int, entry: dict[str, Any]) -> CollectedSeat:
-        self._seats[entry["seat"]] = entry
         classroom = self._room.classroom
+        with _sole_writer(self.folder):
+            if parts_of(classroom) and (self.folder / MANIFEST).exists():
+                # gateways of other parts, which end at the same time, may have written here meanwhile
+                written = json.loads((self.folder / MANIFEST).read_text("utf-8"))
+                self._seats |= {other["seat"]: other for other in written["seats"]}
+            self._seats[entry["seat"]] = entry
+            self._write(classroom)
+        return _collected(number, self.folder, entry, unchanged=False)
+
+    def _write(self, classroom: Classroom) -> None:
         document = {
             "classroom": classroom.name,
-            "classroom_uid": classroom.uid,
+            "classroom_uid": class_uid(classroom),
             "workshop": classroom.workshop,
             "commit": classroom.commit,
             "collected": self._clock().isoformat(timespec="seconds"),
@@ -227,7 +245,17 @@ class _Manifest:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             json.dump(document, stream, indent=1)
         partial.replace(self.folder / MANIFEST)
-        return _collected(number, self.folder, entry, unchanged=False)
+
+
+@contextlib.contextmanager
+def _sole_writer(folder: Path) -> Iterator[None]:
+    """Hold the manifest of a folder while it is read and written again; the folder itself is the lock."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _file_entry(change: Change) -> dict[str, Any]:

@@ -59,10 +59,10 @@ async def collect_and_remove(wiring: Wiring, room: Room) -> bool:
 
     name = room.classroom.name
     try:
-        found = await rooms.find(wiring, name)
+        found = await rooms.find(wiring, room.classroom.uid, called=name)
         folder = collecting.default_folder(wiring, found.classroom)
         report = await closing.down(
-            wiring, name, collect_to=folder, discard=False, report=ignore_events, from_gateway=True
+            wiring, found, collect_to=folder, discard=False, report=ignore_events, from_gateway=True
         )
     except UnknownClassroom:
         return True

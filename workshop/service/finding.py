@@ -30,7 +30,12 @@ async def load(wiring: Wiring, file: str) -> Workshop:
         SourceError: a link that names nothing that can be fetched.
     """
     workshop = _named(file)
-    return replace(workshop, definition=wiring.settled(workshop.definition))
+    workshop = replace(workshop, definition=wiring.settled(workshop.definition))
+    if len(workshop.definition.targets) == 1:
+        from workshop.service import targeting
+
+        return targeting.in_one_place(workshop)
+    return workshop
 
 
 def _named(file: str) -> Workshop:

@@ -16,6 +16,7 @@ from workshop.config.themes import load_palette
 from workshop.errors import GatewayFailed, UnknownClassroom, WorkshopError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
+from workshop.model.classroom import Classroom
 from workshop.ports.remote import RemoteSide, remote_of
 from workshop.service import rooms
 from workshop.service.addressing import DoorMover
@@ -56,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
             return 0
         try:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-                runner.run(_serve(wiring, options.name, options.answer_fd))
+                runner.run(_serve(wiring, options.name, options.uid, options.answer_fd))
         except WorkshopError as error:
             log.error("%s %s", error.message, error.hint)
             _answer(options.answer_fd, {"error": error.code, "message": error.message, "hint": error.hint})
@@ -85,8 +86,8 @@ def _answer(descriptor: int, document: dict[str, object]) -> None:
         log.info("nobody waits for the answer: %s", error)
 
 
-async def _serve(wiring: Wiring, name: str, answer_fd: int) -> None:
-    found = await rooms.find(wiring, name)
+async def _serve(wiring: Wiring, name: str, uid: str, answer_fd: int) -> None:
+    found = await rooms.find(wiring, uid, only=wiring.flag_runtime(), called=name)
     ends = _Ends()
     loop = asyncio.get_running_loop()
     for sign in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -104,7 +105,7 @@ async def _forward(wiring: Wiring, found: rooms.FoundRoom, remote: RemoteSide, e
     classroom = found.classroom
     files = door_files(wiring.places.sockets, wiring.places.state / "logs", classroom.uid)
     lines = [await remote.reach(classroom, files.socket)]
-    gone = asyncio.create_task(_until_removed(wiring, classroom.name, ends))
+    gone = asyncio.create_task(_until_removed(wiring, classroom, ends))
     try:
         lines.append(await remote.forward(classroom, classroom.door.host, classroom.door.port))
         _answer(answer_fd, {"ready": True})
@@ -124,7 +125,7 @@ async def _hold(wiring: Wiring, found: rooms.FoundRoom, ends: _Ends, answer_fd: 
     gateway = Gateway(room, wiring.store, room.report, control_socket=files.socket, settings=wishes)
     tasks: list[asyncio.Task[Any]] = [
         asyncio.create_task(room.run()),
-        asyncio.create_task(_until_removed(wiring, name, ends)),
+        asyncio.create_task(_until_removed(wiring, found.classroom, ends)),
     ]
     try:
         await room.until_listed()
@@ -148,13 +149,13 @@ async def _hold(wiring: Wiring, found: rooms.FoundRoom, ends: _Ends, answer_fd: 
         await gateway.stop()
 
 
-async def _until_removed(wiring: Wiring, name: str, ends: _Ends) -> None:
+async def _until_removed(wiring: Wiring, classroom: Classroom, ends: _Ends) -> None:
     """End when somebody, from another machine perhaps, has removed the classroom."""
-    missing = 0
+    name, missing = classroom.name, 0
     while missing < UNLISTED:
         await asyncio.sleep(LOOK_EVERY)
         try:
-            await rooms.find(wiring, name)
+            await rooms.find(wiring, classroom.uid, only=classroom.runtime, called=name)
             missing = 0
         except UnknownClassroom:
             missing += 1

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 MOVES = "moves"
 
 
-async def move(wiring: Wiring, name: str, seats: Sequence[int], *, report: Report) -> ActReport:
-    room = await rooms.find(wiring, name)
+async def move(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, report: Report) -> ActReport:
+    room = await rooms.find(wiring, which)
     records = await records_of(room, seats)
 
     async def one(number: int) -> str:

@@ -16,6 +16,7 @@ from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, S
 from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.events import Noted, SeatChanged, StepFinished, StepStarted, WorkEvent
 from workshop.model.image import Image
+from workshop.model.parts import all_numbers, numbers_of, parts_of
 from workshop.model.seat import SeatRecord, SeatState
 from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
@@ -31,6 +32,7 @@ from workshop.service import (
     pushed,
     pushing,
     rooms,
+    targeting,
     watching,
 )
 from workshop.service.at_end import end_plan
@@ -70,6 +72,10 @@ class _Wanted:
 
 async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
     asked = await _asked(wiring, request)
+    if targeting.is_spread(asked.workshop.definition):
+        from workshop.service.spread_plan import plan as plan_spread  # few classes need it
+
+        return await plan_spread(wiring, request, asked.workshop, asked.name, report=report)
     wanted = await _wanted(wiring, request, asked)
     runtime = wiring.runtime(asked.runtime_name, asked.workshop.definition)
     facts = await runtime.facts()
@@ -123,6 +129,10 @@ def _sentences(
 async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
     began = monotonic()
     asked = await _asked(wiring, request)
+    if targeting.is_spread(asked.workshop.definition):
+        from workshop.service.spreading import up as up_spread  # few classes need it
+
+        return await up_spread(wiring, request, asked.workshop, asked.name, report=report)
     runtime = wiring.runtime(asked.runtime_name, asked.workshop.definition)
     facts = await runtime.facts()
     for note in facts.notes:
@@ -162,9 +172,9 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         adopted = wanted.found is not None
         access = asked.workshop.definition.access
         asked_port = wiring.config.port or access.port if request.port is None else request.port
-        return await _fill(
-            wiring, classroom, runtime, facts, wanted.total, began, adopted=adopted, tunnel=access.tunnel,
-            other_port=not adopted and not asked_port, report=report,
+        return await fill(
+            wiring, classroom, runtime, facts, range(1, wanted.total + 1), began, adopted=adopted,
+            tunnel=access.tunnel, other_port=not adopted and not asked_port, report=report,
         )  # fmt: skip
 
 
@@ -173,6 +183,10 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
         raise UsageError("At least one seat has to be added.")
     began = monotonic()
     room = await rooms.find(wiring, name)
+    if parts_of(room.classroom):
+        from workshop.service.spreading import add as add_spread  # few classes need it
+
+        return await add_spread(wiring, name, count, report=report)
     facts = await room.runtime.facts()
     async with wiring.alone(name):
         records = await room.runtime.seats(room.classroom)
@@ -189,18 +203,19 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
             raise DoesNotFit(fits.sentence, hint="Add fewer seats, or end another classroom.")
         wiring.store.set_room_state(room.classroom.uid, wanted=wanted, adding=count)
         classroom = rooms.current(wiring, room.classroom)
-        added = await _fill(wiring, classroom, room.runtime, facts, wanted, began, adopted=True, report=report)
+        numbers = range(1, wanted + 1)
+        added = await fill(wiring, classroom, room.runtime, facts, numbers, began, adopted=True, report=report)
         if not added.failed:
             wiring.store.set_room_state(room.classroom.uid, adding=0)
         return added
 
 
-async def _fill(
+async def fill(
     wiring: Wiring,
     classroom: Classroom,
     runtime: Runtime,
     facts: EngineFacts,
-    total: int,
+    numbers: Sequence[int],
     began: float,
     *,
     adopted: bool,
@@ -208,7 +223,7 @@ async def _fill(
     tunnel: str | None = None,
     other_port: bool = False,
 ) -> UpReport:
-    """Have the gateway and seats 1 to `total`, the gateway while the seats start.
+    """Have the gateway and the seats of these numbers, the gateway while the seats start.
 
     A new class's gateway begins when its first seat is ready: until then it would lead nowhere and take the processor
     from the seats.
@@ -233,7 +248,7 @@ async def _fill(
 
     try:
         async with asyncio.TaskGroup() as group:
-            seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, total, report=look))
+            seating = group.create_task(_seat_all(wiring, classroom, runtime, facts, numbers, report=look))
             seating.add_done_callback(lambda _: seated.set())
             door = group.create_task(open_door())
     except BaseExceptionGroup as failures:
@@ -243,15 +258,15 @@ async def _fill(
     if client is not None:
         # seats that answered here need not wait for the gateway's own look at them
         answered = [outcome.number for outcome in outcomes if outcome.error is None]
-        await client.act("refresh", {"answered": answered, "wanted": total})
+        await client.act("refresh", {"answered": answered, "wanted": _last(classroom, numbers)})
         if tunnel is not None and (tunnel or adopted) and remote_of(runtime) is None:
             await addressing.open_tunnel(client, tunnel, report=report)
     await pushing.hand_out_owed(wiring, rooms.FoundRoom(classroom, runtime))
     failed = tuple(_result(outcome) for outcome in outcomes if outcome.error is not None)
     ready_after = [outcome.ready_after for outcome in outcomes if outcome.error is None and outcome.ready_after]
-    report(StepFinished("seats", f"{total - len(failed)} of {total} seats ready", monotonic() - began))
+    report(StepFinished("seats", f"{len(numbers) - len(failed)} of {len(numbers)} seats ready", monotonic() - began))
     return UpReport(
-        snapshot=await watching.status(wiring, classroom.name),
+        snapshot=await watching.status(wiring, rooms.FoundRoom(classroom, runtime)),
         failed=failed,
         seconds=monotonic() - began,
         first_ready_seconds=min(ready_after, default=None),
@@ -259,12 +274,24 @@ async def _fill(
     )
 
 
+def _last(classroom: Classroom, numbers: Sequence[int]) -> int:
+    """The highest number of the whole class: its last ones are the spares."""
+    return max(all_numbers(classroom) if parts_of(classroom) else numbers, default=0)
+
+
 async def _seat_all(
-    wiring: Wiring, classroom: Classroom, runtime: Runtime, facts: EngineFacts, total: int, *, report: Report
+    wiring: Wiring,
+    classroom: Classroom,
+    runtime: Runtime,
+    facts: EngineFacts,
+    numbers: Sequence[int],
+    *,
+    report: Report,
 ) -> tuple[Outcome, ...]:
     """Make what is missing, start what is stopped, and wait for all."""
     records = {record.number: record for record in await runtime.seats(classroom)}
-    seats = plan_seats(total, records.values())
+    seats = plan_seats(numbers, records.values())
+    total = len(numbers)
     pushed.owe(wiring, classroom.uid, seats.create)
     remote = remote_of(runtime)
     if remote is not None and seats.create:
@@ -313,6 +340,7 @@ async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
         )
     if request.seats is not None and not 1 <= request.seats <= 2000:
         raise UsageError(f"{request.seats} seats cannot be opened.", hint="Ask for 1 to 2000.")
+    targeting.refuse_runtime(workshop, request.runtime)
     runtime_name = await building.choose_runtime(wiring, workshop, request.runtime)
     if problem := checking.tunnel_problem(workshop.definition.access.tunnel, runtime_name):
         raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
@@ -351,6 +379,11 @@ async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:
 
 
 def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> None:
+    if parts_of(classroom):
+        raise NameInUse(
+            f"The classroom {classroom.name} is spread over several targets, and the workshop names none (any more).",
+            hint="Give this one another name with `--name`, or end the other with `workshop down`.",
+        )
     if classroom.runtime != runtime or classroom.repository != workshop.shown:
         raise NameInUse(
             f"A classroom named {classroom.name} runs {classroom.workshop!r} on {classroom.runtime}.",
@@ -398,7 +431,7 @@ async def fit_of(
     if remote is not None:
         return await remote.fit(classroom, seats, there=there)
     taken = sum(
-        other.limits.memory_bytes * other.seats
+        other.limits.memory_bytes * len(numbers_of(other))
         for other in others
         if other.runtime == classroom.runtime and other.uid != classroom.uid
     )

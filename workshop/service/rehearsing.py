@@ -30,7 +30,7 @@ from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import building, drafts, finding, peaks
+from workshop.service import building, drafts, finding, peaks, targeting
 from workshop.service.rehearsal_rooms import PREFIX
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
 from workshop.service.supplying import bring_data, have_data
@@ -62,7 +62,7 @@ async def rehearse(
     """
     if not 1 <= seats <= 200:
         raise UsageError(f"{seats} seats cannot rehearse at once.", hint="Ask for 1 to 200.")
-    workshop = await finding.load(wiring, file)
+    workshop = targeting.in_one_place(await finding.load(wiring, file), runtime)
     name = await building.choose_runtime(wiring, workshop, runtime)
     if workshop.definition.image.reference:
         image = await building.build_workshop(wiring, workshop, name, report=report)

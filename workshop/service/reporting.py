@@ -15,9 +15,9 @@ from workshop.service.room_folder import existing
 from workshop.service.wiring import Wiring
 
 
-async def report(wiring: Wiring, name: str) -> WrittenReport:
+async def report(wiring: Wiring, which: rooms.Which) -> WrittenReport:
     """The report of a class that still runs, as it stands now."""
-    return write(wiring, await gather(wiring, await rooms.find(wiring, name)))
+    return write(wiring, await gather(wiring, await rooms.find(wiring, which)))
 
 
 async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:
@@ -25,7 +25,7 @@ async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:
     classroom = room.classroom
     there = {record.number for record in await room.runtime.seats(classroom)}
     used = set(collecting.used_seats(wiring, room, there))
-    history = await watching.history(wiring, classroom.name)
+    history = await watching.history(wiring, room)
     kinds = [kind for _at, kind, _text, _seat in wiring.store.history(classroom.uid, limit=100_000)]
     collected = len(collecting.last_collected(wiring, classroom.uid))
     return ClassFacts(
@@ -45,8 +45,13 @@ async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:
         progress=await _progress(wiring, room),
         incidents=count_incidents(kinds),
         cost=await costing.cost_of_room(wiring, room),
-        collected=("the work of 1 seat" if collected == 1 else f"the work of {collected} seats") if collected else "",
+        collected=collected_sentence(collected),
     )
+
+
+def collected_sentence(seats: int) -> str:
+    """What was collected, for the report; empty for nothing."""
+    return ("the work of 1 seat" if seats == 1 else f"the work of {seats} seats") if seats else ""
 
 
 def _peaks(history: ClassHistory, used: set[int]) -> tuple[int, ...]:
@@ -75,11 +80,15 @@ def _is_read(room: rooms.FoundRoom) -> bool:
     return ClassRules.of(room.classroom).privacy != "strict"
 
 
-def write(wiring: Wiring, facts: ClassFacts) -> WrittenReport:
-    """`<state>/reports/<class>-<when it began>`, as Markdown and as a page."""
+def write(wiring: Wiring, facts: ClassFacts, *, of: str = "") -> WrittenReport:
+    """`<state>/reports/<class>-<when it began>`, as Markdown and as a page.
+
+    Args:
+        of: which part of the class it is about, where it is not about all of it.
+    """
     folder = wiring.state_dir / "reports"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    name = f"{facts.classroom}-{facts.began:%Y%m%d-%H%M}"
+    name = f"{facts.classroom}-{facts.began:%Y%m%d-%H%M}{f'-{of}' if of else ''}"
     text = markdown(facts)
     files = (folder / f"{name}.md", folder / f"{name}.html")
     for file, content in zip(files, (text, html(facts)), strict=True):

@@ -16,6 +16,7 @@ from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model import events
 from workshop.model.class_rules import ClassRules
 from workshop.model.classroom import Classroom
+from workshop.model.parts import PARTS_OPTION
 from workshop.model.seat import SeatRecord, SeatState
 from workshop.model.snapshot import Snapshot, TunnelState
 from workshop.ports.room import Upstream
@@ -209,6 +210,10 @@ class Room:
             case "break":
                 until = arguments.get("until")
                 self.set_break(datetime.fromisoformat(until) if until else None)
+            case "parts":
+                self._store.set_room_state(uid, parts=str(arguments["parts"]))
+                self._remember()
+                self._notify()
             case _ if verb in self.verbs:
                 return await self.verbs[verb](arguments)
             case _:
@@ -252,6 +257,9 @@ class Room:
         uid = self.classroom.uid
         state = self._store.room_state(uid)
         self._facts = replace(self._facts, ends=state.ends, wanted=state.wanted)
+        if state.parts is not None and self.classroom.option(PARTS_OPTION):
+            changed = self.classroom.with_options(**{PARTS_OPTION: state.parts})
+            self._facts = replace(self._facts, classroom=changed)
         self._break_until = state.break_until
         if state.break_since is not None and state.break_until is not None:
             self._facts = reduce(self._facts, events.BreakSet(state.break_since, state.break_until))
@@ -338,6 +346,7 @@ class Room:
     async def until_listed(self, *, timeout: float = 15) -> None:
         """Wait for the first list of seats, so that the gateway answers truthfully from its first request on."""
         try:
-            await asyncio.wait_for(self._listed.wait(), timeout)
+            async with asyncio.timeout(timeout):  # not `wait_for`: it may swallow a cancellation
+                await self._listed.wait()
         except TimeoutError:
             log.warning("the seats of %s were not listed within %.0f s", self.classroom.name, timeout)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import monotonic
 
 from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom, WorkshopError
 from workshop.model.classroom import Classroom, Door
+from workshop.model.parts import PARTS_OPTION, parts_of
 from workshop.model.seat import SeatState
 from workshop.model.snapshot import ClassroomSummary, Snapshot
 from workshop.model.target import Target
@@ -19,6 +22,11 @@ from workshop.service.wiring import Wiring, target_of
 
 log = logging.getLogger(__name__)
 
+SLOW = 2.0
+"""Seconds after which a target's silence is slow."""
+NOT_SO_SOON = 15.0
+"""Seconds in which a target that was slow to fail is taken for silent without being asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class FoundRoom:
@@ -28,12 +36,33 @@ class FoundRoom:
     runtime: Runtime
 
 
-async def every(wiring: Wiring) -> tuple[FoundRoom, ...]:
-    """Every classroom on every runtime that answers; the others are kept as sentences for `unreachable`."""
-    targets = wiring.searched_targets()
-    results = await asyncio.gather(*(_of_target(wiring, target) for target in targets), return_exceptions=True)
-    found: dict[str, FoundRoom] = {}
+Which = str | FoundRoom
+"""What a verb works on: a classroom's name or uid, or the classroom where it was found already."""
+
+
+async def every(wiring: Wiring, *, only: str = "") -> tuple[FoundRoom, ...]:
+    """Every classroom on every runtime that answers; the others are kept as sentences for `unreachable`.
+
+    Args:
+        only: the one runtime to be searched.
+    """
+    targets = [target for target in wiring.searched_targets() if only in ("", target.runtime)]
     wiring.unreachable.clear()
+    found = await _search(wiring, targets)
+    elsewhere = {
+        part.target
+        for room in found.values()
+        for part in parts_of(room.classroom)
+        if part.numbers and part.uid not in found and only in ("", part.target.runtime)
+    }
+    if more := sorted(elsewhere - set(targets)):
+        found |= await _search(wiring, more)
+    return tuple(sorted(found.values(), key=lambda room: (room.classroom.created, room.classroom.name)))
+
+
+async def _search(wiring: Wiring, targets: Sequence[Target]) -> dict[str, FoundRoom]:
+    results = await asyncio.gather(*(_patiently(wiring, target) for target in targets), return_exceptions=True)
+    found: dict[str, FoundRoom] = {}
     for target, result in zip(targets, results, strict=True):
         if isinstance(result, RuntimeUnreachable):
             wiring.unreachable[target] = result
@@ -44,7 +73,21 @@ async def every(wiring: Wiring) -> tuple[FoundRoom, ...]:
         else:
             # the current context of a cluster and the same one by its name find the same classrooms
             found |= {room.classroom.uid: room for room in result}
-    return tuple(sorted(found.values(), key=lambda room: (room.classroom.created, room.classroom.name)))
+    return found
+
+
+async def _patiently(wiring: Wiring, target: Target) -> list[FoundRoom]:
+    """As `_of_target`; a target that has just kept a search waiting in vain is not waited for again so soon."""
+    known = wiring.slow_to_fail.get(target)
+    if known is not None and monotonic() - known[0] < NOT_SO_SOON:
+        raise known[1]
+    began = monotonic()
+    try:
+        return await _of_target(wiring, target)
+    except RuntimeUnreachable as error:
+        if monotonic() - began > SLOW:
+            wiring.slow_to_fail[target] = (monotonic(), error)
+        raise
 
 
 async def _of_target(wiring: Wiring, target: Target) -> list[FoundRoom]:
@@ -69,6 +112,8 @@ def current(wiring: Wiring, classroom: Classroom) -> Classroom:
     door = classroom.door
     public_url = state.public_url if state.public_url else door.public_url
     door = Door(state.host or door.host, state.port or door.port, public_url, door.tls)
+    if state.parts is not None and classroom.option(PARTS_OPTION):
+        classroom = classroom.with_options(**{PARTS_OPTION: state.parts})
     return replace(
         classroom,
         door=door,
@@ -81,38 +126,46 @@ def unreachable(wiring: Wiring) -> tuple[str, ...]:
     return tuple(f"{target}: {error.message}" for target, error in sorted(wiring.unreachable.items()))
 
 
-async def find(wiring: Wiring, name: str, *, uid: str = "") -> FoundRoom:
-    """The classroom of that name.
+async def find(wiring: Wiring, which: Which, *, only: str = "", called: str = "") -> FoundRoom:
+    """The classroom of that name or uid. Of a class that is spread over several targets, the first part.
 
     Args:
-        uid: which of several classes of one name on different engines and clusters.
+        only: the one runtime to be searched.
+        called: its name, where it is asked for by its uid.
 
     Raises:
         UnknownClassroom: there is none; the hint names those there are.
         RuntimeUnreachable: there is none on the runtimes that answer, and that on which it is known to be, or that was
             asked for, does not answer.
     """
-    rooms = await every(wiring)
+    if isinstance(which, FoundRoom):
+        return which
+    rooms = await every(wiring, only=only)
     for room in rooms:
-        if room.classroom.name == name and uid in ("", room.classroom.uid):
+        if which in (room.classroom.name, room.classroom.uid):
             return room
-    remembered = {target_of(classroom) for classroom in wiring.store.remembered() if classroom.name == name}
+    raise unknown(wiring, called or which, rooms)
+
+
+def unknown(wiring: Wiring, name: str, rooms: Sequence[FoundRoom]) -> WorkshopError:
+    """Why no classroom of that name was found among `rooms`, the last search's."""
+    remembered = {target_of(one) for one in wiring.store.remembered() if name in (one.name, one.uid)}
     for target, silent in wiring.unreachable.items():
         if target.runtime == wiring.flag_runtime() or target in remembered:
-            raise silent
+            return silent
     names = ", ".join(room.classroom.name for room in rooms)
     hint = f"There are: {names}." if names else "There are none; `workshop up` opens one."
     if wiring.unreachable:
         hint += " Not asked: " + "; ".join(unreachable(wiring))
-    raise UnknownClassroom(f"There is no classroom {name!r}.", hint=hint)
+    return UnknownClassroom(f"There is no classroom {name!r}.", hint=hint)
 
 
-async def summaries(wiring: Wiring) -> tuple[ClassroomSummary, ...]:
-    rooms = await every(wiring)
-    return tuple(await asyncio.gather(*(_summary(wiring, room) for room in rooms)))
+def lock_name(classroom: Classroom) -> str:
+    """What verbs that change this classroom alone lock; the lock of a whole class is its name."""
+    return f"{classroom.name}.{classroom.uid}" if parts_of(classroom) else classroom.name
 
 
-async def _summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
+async def summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
     classroom = room.classroom
     picture = await _picture(wiring, classroom)
     if picture is not None:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workshop.core.cost import Cost
 from workshop.model.classroom import Classroom
@@ -41,6 +41,9 @@ from workshop.service.reports import (
     WrittenReport,
 )
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.service.rooms import FoundRoom
 
 log = logging.getLogger(__name__)
 
@@ -160,9 +163,9 @@ class Service:
 
     async def classrooms(self) -> tuple[ClassroomSummary, ...]:
         """Every classroom on every runtime that answers, found by labels; rehearsals under way are left out."""
-        from workshop.service import rehearsal_rooms, rooms
+        from workshop.service import rehearsal_rooms, whole
 
-        found = await rooms.summaries(self._wiring)
+        found = await whole.summaries(self._wiring)
         return tuple(summary for summary in found if not rehearsal_rooms.is_under_way(self._wiring, summary.name))
 
     def unreachable(self) -> tuple[str, ...]:
@@ -176,21 +179,21 @@ class Service:
         Raises:
             UnknownClassroom: no classroom of that name, with the names there are in the hint.
         """
-        from workshop.service import rooms
+        from workshop.service import whole
 
-        return (await rooms.find(self._wiring, name)).classroom
+        return (await whole.whole(self._wiring, name)).classroom
 
     async def status(self, name: str) -> Snapshot:
         """The classroom now: from its gateway, or from the engine when the gateway is gone."""
-        from workshop.service import watching
+        from workshop.service import joint_watching
 
-        return await watching.status(self._wiring, name)
+        return await joint_watching.status(self._wiring, name)
 
     def watch(self, name: str) -> AsyncIterator[Snapshot]:
         """Snapshots as things change, `stale` while the gateway is lost; ends when the classroom is gone."""
-        from workshop.service import watching
+        from workshop.service import joint_watching
 
-        return watching.watch(self._wiring, name)
+        return joint_watching.watch(self._wiring, name)
 
     # The way in
 
@@ -204,86 +207,102 @@ class Service:
         self, name: str, address: str, *, port: int | None = None, allow_public: bool = False
     ) -> AddressReport:
         """Let students in at another address of this machine: every link and code is issued anew for it."""
-        from workshop.service import addressing
+        from workshop.service import joint_acts
 
-        return await addressing.move_door(self._wiring, name, address, port=port, allow_public=allow_public)
+        return await joint_acts.move_door(self._wiring, name, address, port=port, allow_public=allow_public)
 
     # Acts on seats
 
     async def restart(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Stop and start; files, link and code stay."""
-        from workshop.service import acts
+        from workshop.service import acts, joint_acts
 
-        return await acts.restart(self._wiring, name, seats, report=report)
+        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
+            return await acts.restart(self._wiring, room, numbers, report=report)
+
+        return await joint_acts.on_seats(self._wiring, name, seats, one)
 
     async def reset(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Fresh seats under the same links; the files are archived first."""
-        from workshop.service import acts
+        from workshop.service import acts, joint_acts
 
-        return await acts.reset(self._wiring, name, seats, report=report)
+        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
+            return await acts.reset(self._wiring, room, numbers, report=report)
+
+        return await joint_acts.on_seats(self._wiring, name, seats, one)
 
     async def move(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """New seats under the same numbers, links and codes, with the participants' own files."""
-        from workshop.service import moving
+        from workshop.service import joint_acts, moving
 
-        return await moving.move(self._wiring, name, seats, report=report)
+        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
+            return await moving.move(self._wiring, room, numbers, report=report)
+
+        return await joint_acts.on_seats(self._wiring, name, seats, one)
 
     async def snapshots(self, name: str, seats: Sequence[int] | None = None) -> tuple[SeatSnapshot, ...]:
         """The copies that the gateway has taken of participants' files, by seat, oldest first."""
-        from workshop.service import snapshots
+        from workshop.service import joint_acts
 
-        return await snapshots.list_snapshots(self._wiring, name, seats)
+        return await joint_acts.list_snapshots(self._wiring, name, seats)
 
     async def restore(
         self, name: str, seats: Sequence[int], *, snapshot: str = "", report: Report = ignore_events
     ) -> ActReport:
         """Put files of a snapshot (its id; the latest by default) back; what is there now is archived first."""
-        from workshop.service import snapshots
+        from workshop.service import joint_acts, snapshots
 
-        return await snapshots.restore(self._wiring, name, seats, snapshot=snapshot, report=report)
+        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
+            return await snapshots.restore(self._wiring, room, numbers, snapshot=snapshot, report=report)
+
+        return await joint_acts.on_seats(self._wiring, name, seats, one)
 
     async def act(
         self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report = ignore_events, **arguments: Any
     ) -> ActReport:
         """`pause`, `resume`, `free`, `label` (text), `memory` (bytes), `help-done`, … on each of the seats."""
-        from workshop.service import acts
+        from workshop.service import acts, joint_acts
 
-        return await acts.act(self._wiring, name, verb, seats, arguments, report=report)
+        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
+            return await acts.act(self._wiring, room, verb, numbers, arguments, report=report)
+
+        return await joint_acts.on_seats(self._wiring, name, seats, one)
 
     async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
-        from workshop.service import acts
+        from workshop.service import acts, joint_acts
 
-        return await acts.logs(self._wiring, name, seat, tail=tail)
+        room = await joint_acts.room_of(self._wiring, name, seat)
+        return await acts.logs(self._wiring, room, seat, tail=tail)
 
     async def shell_command(self, name: str, seat: int) -> tuple[str, ...]:
         """What to run in this terminal for a shell in the seat."""
-        from workshop.service import acts
+        from workshop.service import acts, joint_acts
 
-        return await acts.shell_command(self._wiring, name, seat)
+        return await acts.shell_command(self._wiring, await joint_acts.room_of(self._wiring, name, seat), seat)
 
     async def extend(self, name: str, span: timedelta) -> datetime:
         """Move the end of the class; the new end."""
-        from workshop.service import acts
+        from workshop.service import joint_acts
 
-        return await acts.extend(self._wiring, name, span)
+        return await joint_acts.extend(self._wiring, name, span)
 
     async def break_(self, name: str, span: timedelta | None) -> datetime | None:
         """A break of this length from now on, in which nobody counts as idle; None ends it. When it ends."""
-        from workshop.service import acts
+        from workshop.service import joint_acts
 
-        return await acts.break_(self._wiring, name, span)
+        return await joint_acts.break_(self._wiring, name, span)
 
     async def history(self, name: str) -> ClassHistory:
         """The class over time: joined, active, memory; a sample each half minute."""
-        from workshop.service import watching
+        from workshop.service import joint_watching
 
-        return await watching.history(self._wiring, name)
+        return await joint_watching.history(self._wiring, name)
 
     async def say(self, name: str, text: str) -> None:
         """A message on every seat page."""
-        from workshop.service import acts
+        from workshop.service import joint_acts
 
-        await acts.say(self._wiring, name, text)
+        await joint_acts.say(self._wiring, name, text)
 
     async def push_plan(
         self,
@@ -294,9 +313,9 @@ class Service:
         report: Report = ignore_events,
     ) -> PushReport:
         """What `push` would do in each seat; writes nothing."""
-        from workshop.service import pushing
+        from workshop.service import joint_acts
 
-        return await pushing.push_plan(self._wiring, name, source, seats=seats, report=report)
+        return await joint_acts.push(self._wiring, name, source, seats=seats, planned=True, report=report)
 
     async def push(
         self,
@@ -307,9 +326,9 @@ class Service:
         report: Report = ignore_events,
     ) -> PushReport:
         """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
-        from workshop.service import pushing
+        from workshop.service import joint_acts
 
-        return await pushing.push(self._wiring, name, source, seats=seats, report=report)
+        return await joint_acts.push(self._wiring, name, source, seats=seats, planned=False, report=report)
 
     @property
     def printing(self) -> Printing:
@@ -328,23 +347,23 @@ class Service:
 
     async def cost(self, name: str) -> Cost:
         """What the class costs an hour, so far and at its end, and what share of the machine it may take."""
-        from workshop.service import costing
+        from workshop.service import joint_acts
 
-        return await costing.cost_of(self._wiring, name)
+        return await joint_acts.cost_of(self._wiring, name)
 
     # The end
 
     async def report(self, name: str) -> WrittenReport:
         """Write the class's report as it stands now; `down` writes the last one."""
-        from workshop.service import reporting
+        from workshop.service import joint_closing
 
-        return await reporting.report(self._wiring, name)
+        return await joint_closing.report(self._wiring, name)
 
     async def teardown_plan(self, name: str) -> TeardownPlan:
         """Everything `down` would remove, and which claimed seats have work that was not collected."""
-        from workshop.service import closing
+        from workshop.service import joint_closing
 
-        return await closing.teardown_plan(self._wiring, name)
+        return await joint_closing.teardown_plan(self._wiring, name)
 
     def collect_folder(self, classroom: Classroom) -> Path:
         """Where `collect` puts the work when no folder is named: the same for every collection of one class."""
@@ -365,29 +384,29 @@ class Service:
 
         Only what differs from the image, unless `everything`. Safe to call again: it goes on where it stopped.
         """
-        from workshop.service import collecting
+        from workshop.service import joint_acts
 
-        return await collecting.collect(self._wiring, name, to=to, seats=seats, everything=everything, report=report)
+        return await joint_acts.collect(self._wiring, name, to=to, seats=seats, everything=everything, report=report)
 
     async def down(
         self, name: str, *, collect_to: Path | None = None, discard: bool = False, report: Report = ignore_events
     ) -> DownReport:
         """Remove everything of a classroom, then look again. Safe to call again at any time."""
-        from workshop.service import closing
+        from workshop.service import joint_closing
 
-        return await closing.down(self._wiring, name, collect_to=collect_to, discard=discard, report=report)
+        return await joint_closing.down(self._wiring, name, collect_to=collect_to, discard=discard, report=report)
 
     async def cleanup_plan(self, *, everything: bool = False) -> tuple[ClassroomSummary, ...]:
         """Classrooms past their end or without a gateway; with `everything`, all of them."""
-        from workshop.service import closing
+        from workshop.service import cleaning
 
-        return await closing.cleanup_plan(self._wiring, everything=everything)
+        return await cleaning.cleanup_plan(self._wiring, everything=everything)
 
     async def cleanup(self, *, everything: bool = False, report: Report = ignore_events) -> Removal:
         """Remove what `cleanup_plan` names, and stray objects of ours, from labels alone."""
-        from workshop.service import closing
+        from workshop.service import cleaning
 
-        return await closing.cleanup(self._wiring, everything=everything, report=report)
+        return await cleaning.cleanup(self._wiring, everything=everything, report=report)
 
     # The house
 

@@ -10,6 +10,7 @@ from workshop.core.launch import seat_command
 from workshop.core.reduce import RoomFacts, reduce, snapshot
 from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom
 from workshop.model import events
+from workshop.model.parts import parts_of
 from workshop.model.seat import SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.service import rooms
@@ -21,8 +22,8 @@ LOOK_AGAIN = 2.0
 """Seconds between looks while there is no gateway to tell of changes."""
 
 
-async def status(wiring: Wiring, name: str) -> Snapshot:
-    room = await rooms.find(wiring, name)
+async def status(wiring: Wiring, which: rooms.Which) -> Snapshot:
+    room = await rooms.find(wiring, which)
     client = await wiring.doors.client(room.classroom)
     if client is not None:
         return await client.snapshot()
@@ -58,12 +59,13 @@ async def from_engine(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
     return replace(picture, stale="The gateway does not run: students cannot come in. `workshop up` starts it again.")
 
 
-async def watch(wiring: Wiring, name: str) -> AsyncIterator[Snapshot]:
+async def watch(wiring: Wiring, which: rooms.Which) -> AsyncIterator[Snapshot]:
     """Snapshots until the classroom is gone; a lost gateway or engine makes them stale, not fewer."""
     last: Snapshot | None = None
     while True:
         try:
-            room = await rooms.find(wiring, name)
+            room = await rooms.find(wiring, which)
+            which = room.classroom.uid if parts_of(room.classroom) else room.classroom.name
             client = await wiring.doors.client(room.classroom)
             if client is None:
                 last = await from_engine(wiring, room)
@@ -84,9 +86,9 @@ async def watch(wiring: Wiring, name: str) -> AsyncIterator[Snapshot]:
             await asyncio.sleep(LOOK_AGAIN)
 
 
-async def history(wiring: Wiring, name: str) -> ClassHistory:
+async def history(wiring: Wiring, which: rooms.Which) -> ClassHistory:
     """From the gateway, or from what it has written here."""
-    room = await rooms.find(wiring, name)
+    room = await rooms.find(wiring, which)
     client = await wiring.doors.client(room.classroom)
     if client is None:
         return read_history(wiring, room.classroom.uid)

@@ -73,6 +73,8 @@ class Wiring:
         self.clock = clock
         self.unreachable: MutableMapping[Target, RuntimeUnreachable] = {}
         """What the last search of all runtimes could not ask."""
+        self.slow_to_fail: MutableMapping[Target, tuple[float, RuntimeUnreachable]] = {}
+        """Targets that did not answer for seconds: when that was (monotonic), and what they said."""
         self._given = tuple(runtimes or ())
         self._runtimes: dict[Target, Runtime] = {Target(name): one for name, one in (runtimes or {}).items()}
         self._builders: dict[str, Builder] = dict(builders or {})
@@ -238,6 +240,9 @@ class Wiring:
 
         if name not in SEVERAL:
             return Target(name)
+        if definition is not None and len(definition.targets) == 1:
+            part = getattr(definition, name)
+            return Target(name, part.context, part.namespace)
         config = settings(self._flags, definition, places=self.places)
         return Target(name, config.text(f"{name}_context"), config.text(f"{name}_namespace"))
 
@@ -301,8 +306,12 @@ class Wiring:
         port: int | None,
         taken: Iterable[Door],
         force: bool,
+        any_port: bool = False,
     ) -> Door:
         """The address and port where students come in: flag, setting, definition, else the best there is.
+
+        Args:
+            any_port: the next free one after the one that was asked for, which another gateway of the class has.
 
         Raises:
             UsageError: this machine has no such address, or it is public and not protected.
@@ -311,9 +320,11 @@ class Wiring:
         from workshop.gateway.addresses import choose_door
 
         access = definition.access
+        asked = port if port is not None else self.config.port or access.port
         return choose_door(
             address=address or self.setting("address") or access.address or ("127.0.0.1" if access.tunnel else ""),
-            port=port if port is not None else self.config.port or access.port,
+            port=0 if any_port else asked,
+            wished=asked + 1 if any_port and asked else 0,
             public_url=access.public_url,
             tls=bool(access.certificate),
             allow_public=access.allow_public or force,

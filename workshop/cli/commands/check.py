@@ -45,7 +45,8 @@ def _lines(found: CheckReport) -> list[str]:
         lines.append(f"detected  {found.detected.sentence()}")
         lines.append(f"notebooks {len(found.detected.notebooks)}")
     if found.facts is not None:
-        lines.append(f"runtime   {found.runtime} {found.facts.version}")
+        version = found.facts.version if found.runtime == found.facts.runtime else ""  # several have none in common
+        lines.append(f"runtime   {found.runtime} {version}".rstrip())
     if found.fits is not None:
         lines.append(f"seats     {found.fits.sentence}")
     if found.image is not None:

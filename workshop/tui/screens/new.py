@@ -217,7 +217,9 @@ class NewScreen(BaseScreen[None]):
         if report is None or report.facts is None:
             verdict.say("")
             return
-        fits = fit_of(report.facts, definition)
+        # several targets were asked when it was checked; one engine is reckoned with while one types
+        asked = report.fits if len(definition.targets) > 1 else None
+        fits = asked or fit_of(report.facts, definition)
         glyph, style = VERDICTS[fits.verdict]
         unsaved = "" if definition == self._saved else "  Not saved yet."
         verdict.say(Content.assemble((f"{glyph} {fits.sentence}", style), (unsaved, "$text-muted")))
@@ -326,9 +328,9 @@ def _found_rows(report: CheckReport) -> list[tuple[str, Content]]:
     if report.facts is not None:
         facts = report.facts
         free = f", {format_size(facts.memory_free_bytes)} free" if facts.memory_free_bytes else ""
-        rows.append(
-            ("Runs on", Content(f"{facts.runtime}: {facts.cpus:g} cores, {format_size(facts.memory_bytes)}{free}"))
-        )
+        machine = f"{facts.runtime}: {facts.cpus:g} cores, {format_size(facts.memory_bytes)}{free}"
+        several = report.workshop is not None and len(report.workshop.definition.targets) > 1
+        rows.append(("Runs on", Content(report.runtime if several else machine)))
     rows.append(("Image", Content(f"{report.image.reference} is there" if report.image else "not built yet")))
     return rows
 

@@ -61,6 +61,8 @@ def seat_headline(seat: Seat, now: datetime) -> Content:
 def seat_facts(seat: Seat, history: RoomHistory, now: datetime, *, width: int) -> Content:
     """Labels and values, with curves where there are readings."""
     rows: list[tuple[str, Content]] = [("Code", Content.styled(grouped(seat.code), "bold"))]
+    if seat.target:
+        rows.append(("Target", Content(seat.target)))
     rows.append(("First seen", Content(_ago(seat.first_seen, now))))
     rows.append(("Active", Content(_ago(seat.last_active, now))))
     if seat.notebook:

@@ -1,0 +1,59 @@
+"""Remove classes that were left behind, and stray objects of ours, on every runtime, from labels alone."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from workshop.errors import RuntimeUnreachable, WorkshopError
+from workshop.model.events import Noted
+from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
+from workshop.ports.build import Report
+from workshop.service import joint_closing, rehearsal_rooms, rooms, whole
+from workshop.service.doors import is_locked
+from workshop.service.wiring import Wiring
+
+MAKING = timedelta(minutes=10)
+"""A class of another machine that has neither seats nor a gateway is taken for broken off after this."""
+
+
+async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSummary, ...]:
+    found = await whole.summaries(wiring)
+    if wiring.unreachable and not found:
+        raise next(iter(wiring.unreachable.values()))
+    now = wiring.clock()
+    return tuple(
+        summary
+        for summary in found
+        if everything
+        or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
+        or (summary.ends is not None and summary.ends < now)
+        or wiring.store.room_state(summary.uid).closing
+        or _is_half_made(wiring, summary)
+    )
+
+
+def _is_half_made(wiring: Wiring, summary: ClassroomSummary) -> bool:
+    """Whether the making of a class was broken off: nobody here is at it, and whoever is elsewhere had time enough."""
+    if summary.gateway or summary.seats or is_locked(wiring.lock_file(summary.name)):
+        return False
+    ours = wiring.lock_file(summary.name).exists()
+    return ours or summary.created is None or wiring.clock() - summary.created > MAKING
+
+
+async def cleanup(wiring: Wiring, *, everything: bool, report: Report) -> Removal:
+    total = Removal()
+    for summary in await cleanup_plan(wiring, everything=everything):
+        report(Noted(f"{summary.name} on {summary.runtime}"))
+        try:
+            ended = await joint_closing.down(wiring, summary.uid, collect_to=None, discard=True, report=report)
+            total += ended.removal
+        except WorkshopError as error:
+            total += Removal({}, (Survivor("classroom", summary.name, error.message),))
+    for target in wiring.searched_targets():
+        try:
+            total += await wiring.runtime(target).remove_strays(
+                tuple(room.classroom.uid for room in await rooms.every(wiring))
+            )
+        except RuntimeUnreachable as error:
+            report(Noted(f"{target} was not searched: {error.message}", level="warning"))
+    return total
