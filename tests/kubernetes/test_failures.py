@@ -379,6 +379,32 @@ async def test_a_long_outage_in_down_ends_in_a_message_and_the_next_run_finishes
     assert api.objects.keys() == {("nodes", "", "node1")}
 
 
+async def test_after_an_outage_the_end_is_waited_for_anew(
+    api: ApiServer, named: Node, runtime: KubernetesRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster's own controllers were cut off too, and take as long again."""
+    monkeypatch.setattr(teardown, "WAIT", 1.5)
+    room = await runtime.open(classroom("algebra"))
+    gone = asyncio.Event()
+
+    def refuse(method: str, path: str) -> Refusal | None:
+        if method == "DELETE" and "networkpolicies" in path and not gone.is_set():
+            gone.set()
+            api.faults.away = True
+        return None
+
+    api.faults.refuse, api.faults.stuck_namespaces = refuse, True
+    closing = asyncio.create_task(runtime.close(room))
+    await until(lambda: asyncio.sleep(0, gone.is_set()), "the server is away")
+    await asyncio.sleep(teardown.WAIT)
+    api.faults.away = False
+    await until(lambda: asyncio.sleep(0, runtime.client.back_at > 0), "the server was found again")
+    await asyncio.sleep(teardown.WAIT / 2)
+    api.faults.stuck_namespaces = False
+    api.call(lambda: api.delete("namespaces", "", "workshop-algebra"))
+    assert (await closing).left == ()
+
+
 async def test_a_gateway_that_starts_in_an_outage_waits_for_its_end(
     api: ApiServer, named: Node, runtime: KubernetesRuntime, kubeconfig: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,8 @@ class ClusterClient:
         self._meeting = asyncio.Lock()
         self._silent: tuple[float, RuntimeUnreachable] | None = None
         """When the first contact failed last, and how."""
+        self.back_at = float("-inf")
+        """When (monotonic seconds) the server last answered after an outage."""
         self.counts: Counter[str] = Counter()
         """Requests made, by `read`, `write`, `watch` and `stream`."""
         self.version: Json = {}
@@ -130,11 +132,15 @@ class ClusterClient:
         """
         await self.meet()
         deadline = time.monotonic() + PATIENCE
-        pause, failing_since = 0.25, 0.0
+        pause, failing_since, lost = 0.25, 0.0, False
         while True:
             try:
-                return await self._once(method, path, params=params, body=body, content_type=content_type)
+                answer = await self._once(method, path, params=params, body=body, content_type=content_type)
+                if lost:
+                    self.back_at = time.monotonic()
+                return answer
             except _LOST as error:
+                lost = True
                 if not repeat or time.monotonic() + pause > deadline:
                     raise _away(await self.access(), _why(error), stopped=True) from error
             except ApiRefused as error:

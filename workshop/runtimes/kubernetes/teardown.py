@@ -110,6 +110,10 @@ class Teardown:
             for item in items:  # some roles give `delete` without `deletecollection`
                 await self._client.delete(f"{path}/{item['metadata']['name']}", propagation=propagation)
 
+    def _is_late(self, deadline: float) -> bool:
+        """Whether it has taken too long; after an outage the cluster's own controllers need their time anew."""
+        return time.monotonic() > max(deadline, self._client.back_at + WAIT)
+
     async def _listed(self, kinds: set[str] | None = None) -> list[tuple[str, str, str, list[Json]]]:
         async def one(version: str, kind: str, words: str) -> tuple[str, str, str, list[Json]]:
             try:
@@ -141,7 +145,7 @@ class Teardown:
                 forced = True
                 for pod in lost:  # their node does not answer: nobody else will finish this
                     await self._client.delete(object_path(pod), grace=0)
-            if there and time.monotonic() > deadline:
+            if there and self._is_late(deadline):
                 return [Survivor(kind, item["metadata"]["name"], holds(item)) for kind, item in there]
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_LOOK)
@@ -164,7 +168,7 @@ class Teardown:
             return [Survivor("Namespace", name, "the right to delete it is missing; it is empty")]
         pause = _FIRST_LOOK
         while (found := await self._namespace()) is not None:
-            if time.monotonic() > deadline:
+            if self._is_late(deadline):
                 return [Survivor("Namespace", name, await holds_namespace(self._client, found))]
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_LOOK)
