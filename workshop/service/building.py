@@ -13,8 +13,9 @@ from workshop.model.image import Image
 from workshop.model.snapshot import Removal
 from workshop.ports.build import BuildRequest, Report
 from workshop.ports.remote import remote_of
-from workshop.service import finding, targeting
+from workshop.service import finding
 from workshop.service.reports import Workshop
+from workshop.service.spread import targeting
 from workshop.service.supplying import have_data
 from workshop.service.wiring import Wiring
 

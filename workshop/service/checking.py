@@ -14,9 +14,10 @@ from workshop.model.image import Detected, Image, Source
 from workshop.model.snapshot import EngineFacts, Fit, Problem
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
-from workshop.service import building, drafts, finding, peaks, targeting
+from workshop.service import building, drafts, finding, peaks
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import CheckReport, Finding, Workshop
+from workshop.service.spread import targeting
 from workshop.service.wiring import Wiring
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
         except UsageError as error:
             return CheckReport(workshop, (Problem("targets", error.message, error.hint),))
     if targeting.is_spread(workshop.definition):
-        from workshop.service.spread_check import check as check_spread  # few workshops need it
+        from workshop.service.spread.check import check as check_spread  # few workshops need it
 
         return await check_spread(wiring, workshop, seats=seats, report=report)
     problems: list[Problem] = []

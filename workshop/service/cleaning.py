@@ -8,8 +8,10 @@ from workshop.errors import RuntimeUnreachable, WorkshopError
 from workshop.model.events import Noted
 from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
-from workshop.service import joint_closing, rehearsal_rooms, rooms, whole
+from workshop.service import rehearsal_rooms, rooms
 from workshop.service.doors import is_locked
+from workshop.service.spread import closing as joint_closing
+from workshop.service.spread import whole
 from workshop.service.wiring import Wiring
 
 MAKING = timedelta(minutes=10)

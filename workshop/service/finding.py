@@ -32,7 +32,7 @@ async def load(wiring: Wiring, file: str) -> Workshop:
     workshop = _named(file)
     workshop = replace(workshop, definition=wiring.settled(workshop.definition))
     if len(workshop.definition.targets) == 1:
-        from workshop.service import targeting
+        from workshop.service.spread import targeting
 
         return targeting.in_one_place(workshop)
     return workshop

@@ -22,23 +22,12 @@ from workshop.model.snapshot import EngineFacts, Fit
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import (
-    addressing,
-    building,
-    checking,
-    drafts,
-    finding,
-    peaks,
-    pushed,
-    pushing,
-    rooms,
-    targeting,
-    watching,
-)
+from workshop.service import addressing, building, checking, drafts, finding, peaks, pushed, pushing, rooms, watching
 from workshop.service.at_end import end_plan
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.renewing import begun_anew
 from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
+from workshop.service.spread import targeting
 from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
 
@@ -73,7 +62,7 @@ class _Wanted:
 async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
     asked = await _asked(wiring, request)
     if targeting.is_spread(asked.workshop.definition):
-        from workshop.service.spread_plan import plan as plan_spread  # few classes need it
+        from workshop.service.spread.plan import plan as plan_spread  # few classes need it
 
         return await plan_spread(wiring, request, asked.workshop, asked.name, report=report)
     wanted = await _wanted(wiring, request, asked)
@@ -130,7 +119,7 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
     began = monotonic()
     asked = await _asked(wiring, request)
     if targeting.is_spread(asked.workshop.definition):
-        from workshop.service.spreading import up as up_spread  # few classes need it
+        from workshop.service.spread.opening import up as up_spread  # few classes need it
 
         return await up_spread(wiring, request, asked.workshop, asked.name, report=report)
     runtime = wiring.runtime(asked.runtime_name, asked.workshop.definition)
@@ -184,7 +173,7 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
     began = monotonic()
     room = await rooms.find(wiring, name)
     if parts_of(room.classroom):
-        from workshop.service.spreading import add as add_spread  # few classes need it
+        from workshop.service.spread.opening import add as add_spread  # few classes need it
 
         return await add_spread(wiring, name, count, report=report)
     facts = await room.runtime.facts()

@@ -30,9 +30,10 @@ from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import building, drafts, finding, peaks, targeting
+from workshop.service import building, drafts, finding, peaks
 from workshop.service.rehearsal_rooms import PREFIX
 from workshop.service.reports import RehearsalReport, RehearsedNotebook, Workshop
+from workshop.service.spread import targeting
 from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
 

@@ -163,7 +163,8 @@ class Service:
 
     async def classrooms(self) -> tuple[ClassroomSummary, ...]:
         """Every classroom on every runtime that answers, found by labels; rehearsals under way are left out."""
-        from workshop.service import rehearsal_rooms, whole
+        from workshop.service import rehearsal_rooms
+        from workshop.service.spread import whole
 
         found = await whole.summaries(self._wiring)
         return tuple(summary for summary in found if not rehearsal_rooms.is_under_way(self._wiring, summary.name))
@@ -179,19 +180,19 @@ class Service:
         Raises:
             UnknownClassroom: no classroom of that name, with the names there are in the hint.
         """
-        from workshop.service import whole
+        from workshop.service.spread import whole
 
         return (await whole.whole(self._wiring, name)).classroom
 
     async def status(self, name: str) -> Snapshot:
         """The classroom now: from its gateway, or from the engine when the gateway is gone."""
-        from workshop.service import joint_watching
+        from workshop.service.spread import watching as joint_watching
 
         return await joint_watching.status(self._wiring, name)
 
     def watch(self, name: str) -> AsyncIterator[Snapshot]:
         """Snapshots as things change, `stale` while the gateway is lost; ends when the classroom is gone."""
-        from workshop.service import joint_watching
+        from workshop.service.spread import watching as joint_watching
 
         return joint_watching.watch(self._wiring, name)
 
@@ -207,7 +208,7 @@ class Service:
         self, name: str, address: str, *, port: int | None = None, allow_public: bool = False
     ) -> AddressReport:
         """Let students in at another address of this machine: every link and code is issued anew for it."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.move_door(self._wiring, name, address, port=port, allow_public=allow_public)
 
@@ -215,7 +216,8 @@ class Service:
 
     async def restart(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Stop and start; files, link and code stay."""
-        from workshop.service import acts, joint_acts
+        from workshop.service import acts
+        from workshop.service.spread import acts as joint_acts
 
         async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
             return await acts.restart(self._wiring, room, numbers, report=report)
@@ -224,7 +226,8 @@ class Service:
 
     async def reset(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Fresh seats under the same links; the files are archived first."""
-        from workshop.service import acts, joint_acts
+        from workshop.service import acts
+        from workshop.service.spread import acts as joint_acts
 
         async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
             return await acts.reset(self._wiring, room, numbers, report=report)
@@ -233,7 +236,8 @@ class Service:
 
     async def move(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """New seats under the same numbers, links and codes, with the participants' own files."""
-        from workshop.service import joint_acts, moving
+        from workshop.service import moving
+        from workshop.service.spread import acts as joint_acts
 
         async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
             return await moving.move(self._wiring, room, numbers, report=report)
@@ -242,7 +246,7 @@ class Service:
 
     async def snapshots(self, name: str, seats: Sequence[int] | None = None) -> tuple[SeatSnapshot, ...]:
         """The copies that the gateway has taken of participants' files, by seat, oldest first."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.list_snapshots(self._wiring, name, seats)
 
@@ -250,7 +254,8 @@ class Service:
         self, name: str, seats: Sequence[int], *, snapshot: str = "", report: Report = ignore_events
     ) -> ActReport:
         """Put files of a snapshot (its id; the latest by default) back; what is there now is archived first."""
-        from workshop.service import joint_acts, snapshots
+        from workshop.service import snapshots
+        from workshop.service.spread import acts as joint_acts
 
         async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
             return await snapshots.restore(self._wiring, room, numbers, snapshot=snapshot, report=report)
@@ -261,7 +266,8 @@ class Service:
         self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report = ignore_events, **arguments: Any
     ) -> ActReport:
         """`pause`, `resume`, `free`, `label` (text), `memory` (bytes), `help-done`, … on each of the seats."""
-        from workshop.service import acts, joint_acts
+        from workshop.service import acts
+        from workshop.service.spread import acts as joint_acts
 
         async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
             return await acts.act(self._wiring, room, verb, numbers, arguments, report=report)
@@ -269,38 +275,40 @@ class Service:
         return await joint_acts.on_seats(self._wiring, name, seats, one)
 
     async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
-        from workshop.service import acts, joint_acts
+        from workshop.service import acts
+        from workshop.service.spread import acts as joint_acts
 
         room = await joint_acts.room_of(self._wiring, name, seat)
         return await acts.logs(self._wiring, room, seat, tail=tail)
 
     async def shell_command(self, name: str, seat: int) -> tuple[str, ...]:
         """What to run in this terminal for a shell in the seat."""
-        from workshop.service import acts, joint_acts
+        from workshop.service import acts
+        from workshop.service.spread import acts as joint_acts
 
         return await acts.shell_command(self._wiring, await joint_acts.room_of(self._wiring, name, seat), seat)
 
     async def extend(self, name: str, span: timedelta) -> datetime:
         """Move the end of the class; the new end."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.extend(self._wiring, name, span)
 
     async def break_(self, name: str, span: timedelta | None) -> datetime | None:
         """A break of this length from now on, in which nobody counts as idle; None ends it. When it ends."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.break_(self._wiring, name, span)
 
     async def history(self, name: str) -> ClassHistory:
         """The class over time: joined, active, memory; a sample each half minute."""
-        from workshop.service import joint_watching
+        from workshop.service.spread import watching as joint_watching
 
         return await joint_watching.history(self._wiring, name)
 
     async def say(self, name: str, text: str) -> None:
         """A message on every seat page."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         await joint_acts.say(self._wiring, name, text)
 
@@ -313,7 +321,7 @@ class Service:
         report: Report = ignore_events,
     ) -> PushReport:
         """What `push` would do in each seat; writes nothing."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.push(self._wiring, name, source, seats=seats, planned=True, report=report)
 
@@ -326,7 +334,7 @@ class Service:
         report: Report = ignore_events,
     ) -> PushReport:
         """Replace untouched copies, put the new file beside changed ones; seats that are down get it later."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.push(self._wiring, name, source, seats=seats, planned=False, report=report)
 
@@ -347,7 +355,7 @@ class Service:
 
     async def cost(self, name: str) -> Cost:
         """What the class costs an hour, so far and at its end, and what share of the machine it may take."""
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.cost_of(self._wiring, name)
 
@@ -355,13 +363,13 @@ class Service:
 
     async def report(self, name: str) -> WrittenReport:
         """Write the class's report as it stands now; `down` writes the last one."""
-        from workshop.service import joint_closing
+        from workshop.service.spread import closing as joint_closing
 
         return await joint_closing.report(self._wiring, name)
 
     async def teardown_plan(self, name: str) -> TeardownPlan:
         """Everything `down` would remove, and which claimed seats have work that was not collected."""
-        from workshop.service import joint_closing
+        from workshop.service.spread import closing as joint_closing
 
         return await joint_closing.teardown_plan(self._wiring, name)
 
@@ -384,7 +392,7 @@ class Service:
 
         Only what differs from the image, unless `everything`. Safe to call again: it goes on where it stopped.
         """
-        from workshop.service import joint_acts
+        from workshop.service.spread import acts as joint_acts
 
         return await joint_acts.collect(self._wiring, name, to=to, seats=seats, everything=everything, report=report)
 
@@ -392,7 +400,7 @@ class Service:
         self, name: str, *, collect_to: Path | None = None, discard: bool = False, report: Report = ignore_events
     ) -> DownReport:
         """Remove everything of a classroom, then look again. Safe to call again at any time."""
-        from workshop.service import joint_closing
+        from workshop.service.spread import closing as joint_closing
 
         return await joint_closing.down(self._wiring, name, collect_to=collect_to, discard=discard, report=report)
 

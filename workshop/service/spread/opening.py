@@ -29,13 +29,14 @@ from workshop.model.parts import Part, all_numbers, changed, encode_parts, parts
 from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
-from workshop.service import building, finding, opening, rooms, sites
-from workshop.service.joint_watching import picture_of
+from workshop.service import building, finding, opening, rooms
 from workshop.service.reports import SeatResult, UpReport, UpRequest, Workshop
 from workshop.service.rooms import FoundRoom
-from workshop.service.sites import Site
+from workshop.service.spread import sites
+from workshop.service.spread.sites import Site
+from workshop.service.spread.watching import picture_of
+from workshop.service.spread.whole import Whole, of_target, whole
 from workshop.service.supplying import have_data
-from workshop.service.whole import Whole, of_target, whole
 from workshop.service.wiring import Wiring
 
 

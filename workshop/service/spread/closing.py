@@ -16,10 +16,10 @@ from workshop.model.events import Noted
 from workshop.model.snapshot import Removal, Survivor
 from workshop.ports.build import Report
 from workshop.service import closing, collecting, reporting
-from workshop.service.joint_watching import history_of_all
 from workshop.service.reports import DownReport, TeardownPlan, WrittenReport
 from workshop.service.rooms import FoundRoom
-from workshop.service.whole import LostPart, Whole, ask_each, of_target, whole
+from workshop.service.spread.watching import history_of_all
+from workshop.service.spread.whole import LostPart, Whole, ask_each, of_target, whole
 from workshop.service.wiring import Wiring, target_of
 
 

@@ -14,7 +14,7 @@ from workshop.model.snapshot import Snapshot
 from workshop.service import rooms, watching
 from workshop.service.reports import ClassHistory, Sample
 from workshop.service.samples import EVERY
-from workshop.service.whole import NOT_THERE, LostPart, Whole, ask_each, whole
+from workshop.service.spread.whole import NOT_THERE, LostPart, Whole, ask_each, whole
 from workshop.service.wiring import Wiring, target_of
 
 log = logging.getLogger(__name__)

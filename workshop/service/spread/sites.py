@@ -14,8 +14,9 @@ from workshop.model.snapshot import EngineFacts, Fit
 from workshop.model.target import Target
 from workshop.ports.remote import RemoteSide, remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import drafts, opening, targeting
+from workshop.service import drafts, opening
 from workshop.service.reports import Workshop
+from workshop.service.spread import targeting
 from workshop.service.wiring import Wiring
 
 HERE = "this machine"

@@ -8,9 +8,10 @@ from workshop.errors import RuntimeRefused, SourceError, UsageError, WorkshopErr
 from workshop.model.image import Image
 from workshop.model.snapshot import Fit, Problem
 from workshop.ports.build import Report
-from workshop.service import building, checking, sites
+from workshop.service import building, checking
 from workshop.service.reports import CheckReport, Workshop
-from workshop.service.sites import Site
+from workshop.service.spread import sites
+from workshop.service.spread.sites import Site
 from workshop.service.wiring import Wiring
 
 

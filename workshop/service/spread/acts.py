@@ -26,7 +26,7 @@ from workshop.service.reports import (
     SeatSnapshot,
 )
 from workshop.service.rooms import FoundRoom
-from workshop.service.whole import LostPart, Whole, ask_each, owners, tell_each, whole
+from workshop.service.spread.whole import LostPart, Whole, ask_each, owners, tell_each, whole
 from workshop.service.wiring import Wiring, target_of
 
 SeatAct = Callable[[FoundRoom, Sequence[int]], Awaitable[ActReport]]
@@ -155,7 +155,7 @@ async def move_door(wiring: Wiring, name: str, address: str, *, port: int | None
         return await addressing.move_door(
             wiring, name if not near else near[0], address, port=port, allow_public=allow_public
         )
-    from workshop.service.spreading import introduce
+    from workshop.service.spread.opening import introduce
 
     moved = [
         await addressing.move_door(wiring, room, address, port=None if at else port, allow_public=allow_public)

@@ -13,14 +13,15 @@ from workshop.model.image import Image
 from workshop.model.parts import Part, all_numbers, with_parts
 from workshop.model.snapshot import Fit
 from workshop.ports.build import Report
-from workshop.service import building, rooms, sites
+from workshop.service import building, rooms
 from workshop.service.at_end import end_plan
 from workshop.service.opening import DOOR_COMES_LATER
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import EndPlan, UpPlan, UpRequest, Workshop
-from workshop.service.sites import Site
-from workshop.service.spreading import found, wanted_seats
-from workshop.service.whole import Whole, of_target
+from workshop.service.spread import sites
+from workshop.service.spread.opening import found, wanted_seats
+from workshop.service.spread.sites import Site
+from workshop.service.spread.whole import Whole, of_target
 from workshop.service.wiring import Wiring
 
 
