@@ -76,11 +76,16 @@ async def room(world: KubernetesWorld, runtime: Runtime, unique_name: str) -> As
 @pytest.fixture
 async def ready(runtime: Runtime, room: Classroom) -> Any:
     """Makes a seat, waits until it answers, and gives its record as it is then: here the address comes late."""
-    from tests.runtimes.worlds import server_command, until_ready
+    from tests.runtimes.worlds import server_command, until, until_ready
 
     async def make(number: int, generation: int = 1) -> Any:
         record = await runtime.create(room, number, server_command(room, number), generation=generation)
         await until_ready(runtime, room, record)
-        return next(seat for seat in await runtime.seats(room) if seat.number == number)
+
+        async def answering() -> Any:
+            seat = next(seat for seat in await runtime.seats(room) if seat.number == number)
+            return seat if seat.endpoint else None
+
+        return await until(answering, f"seat {number} has an address")
 
     return make
