@@ -125,3 +125,16 @@ def test_seat_numbers_are_read_in_any_form() -> None:
         None,
     ]
     assert [seat_name(n) for n in (7, 112)] == ["07", "112"]
+
+
+@pytest.mark.parametrize(
+    ("door", "known"),
+    [
+        (Door("", 0), False),
+        (Door("10.0.0.5", 0), False),
+        (Door("10.0.0.5", 8080), True),
+        (Door("", 0, "https://class.example.org"), True),
+    ],
+)
+def test_a_door_is_known_when_links_can_name_it(door: Door, known: bool) -> None:
+    assert door.known is known

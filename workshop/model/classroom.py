@@ -42,6 +42,11 @@ class Door:
     tls: bool = False
 
     @property
+    def known(self) -> bool:
+        """Whether there is an address; a cluster's door gets one when its gateway is made."""
+        return bool(self.public_url or (self.host and self.port))
+
+    @property
     def url(self) -> str:
         if self.public_url:
             return self.public_url

@@ -10,7 +10,7 @@ import click
 from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import name_argument, runtime_option, settings_options, verb
 from workshop.cli.session import Session
-from workshop.errors import UsageError
+from workshop.errors import GatewayFailed, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,6 +44,11 @@ def links_command(
     with session.talk() as talk:
         snapshot = talk.run(talk.service.status(name))
         printing = talk.service.printing
+    if not snapshot.classroom.door.known:
+        raise GatewayFailed(
+            f"Classroom {name!r} has no address yet: its opening was interrupted.",
+            hint="`workshop up` with the same file finishes it.",
+        )
     from workshop.present.links import handed_out, links_csv, links_markdown, links_text
     from workshop.service.handouts import write_cards, write_codes
 
