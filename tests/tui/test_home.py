@@ -418,7 +418,7 @@ async def test_images_are_listed_and_pruning_asks_first(app: Make, scripted: Scr
 
 
 async def test_an_image_is_written_into_a_file_and_loaded_from_one(
-    app: Make, scripted: ScriptedService, tmp_path: Path
+    app: Make, scripted: ScriptedService, machine: Path
 ) -> None:
     scripted.found_images = (image(),)
     running = app()
@@ -426,14 +426,14 @@ async def test_an_image_is_written_into_a_file_and_loaded_from_one(
         await shows(pilot, ROOM)
         await press(pilot, "i")
         await shows(pilot, "workshop/python-basics:3f2a1b9-9c8d7e6f")
-        file = tmp_path / "course.tar"
+        file = machine / "course.tar"
         await press(pilot, "e")
         running.screen.query_one(Input).value = str(file)
         await press(pilot, "enter")
         await shows(pilot, "course.tar, 8")
         assert scripted.called("export_image") == [(image().reference, file)]
         await press(pilot, "escape", "i")
-        running.screen.query_one(Input).value = str(tmp_path / "none.tar")
+        running.screen.query_one(Input).value = str(machine / "none.tar")
         await press(pilot, "enter")
         await shows(pilot, "There is no such file.")
         running.screen.query_one(Input).value = str(file)

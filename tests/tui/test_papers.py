@@ -26,7 +26,7 @@ SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80x24", "12
 
 @SIZES
 async def test_cards_and_a_table_are_written_and_the_folder_is_said(
-    app: Make, scripted: ScriptedService, tmp_path: Path, size: tuple[int, int]
+    app: Make, scripted: ScriptedService, machine: Path, size: tuple[int, int]
 ) -> None:
     running = app(start=ROOM, read_only=True)  # files on this machine change no class
     async with running.run_test(size=size) as pilot:
@@ -36,14 +36,14 @@ async def test_cards_and_a_table_are_written_and_the_folder_is_said(
         assert "[✓] Cards to print" in screen_text(running)
         assert "[ ] QR codes" in screen_text(running)
         assert "Spare seats too (2)" in screen_text(running)
-        running.screen.query_one(Input).value = str(tmp_path / "out")
+        running.screen.query_one(Input).value = str(machine / "out")
         running.screen.query_one(Input).focus()
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(running.screen, WrittenDialog))
         await shows(pilot, f"{ROOM}-cards.pdf")
-        assert str(tmp_path / "out") in screen_text(running).replace("\n", "").replace(" ", "")
-        assert (tmp_path / "out" / f"{ROOM}-cards.pdf").read_bytes().startswith(b"%PDF")
-        rows = list(csv.DictReader((tmp_path / "out" / f"{ROOM}-links.csv").open(newline="")))
+        assert str(machine / "out") in screen_text(running).replace("\n", "").replace(" ", "")
+        assert (machine / "out" / f"{ROOM}-cards.pdf").read_bytes().startswith(b"%PDF")
+        rows = list(csv.DictReader((machine / "out" / f"{ROOM}-links.csv").open(newline="")))
         assert len(rows) == 22
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(running.screen, ClassScreen))
