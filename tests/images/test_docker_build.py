@@ -60,9 +60,7 @@ async def leftovers(engine: DockerEngine, tmp_path: Path) -> list[str]:
     """Helper containers and contexts that a build left."""
     filters = {"label": [f"{labels.TOOL}={labels.TOOL_VALUE}", f"{labels.KIND}=helper"]}
     containers = await engine.call(lambda client: client.api.containers(all=True, filters=filters))
-    of_builds = [
-        entry for entry in containers if labels.UID not in entry["Labels"]
-    ]  # not of classes
+    of_builds = [entry for entry in containers if labels.UID not in entry["Labels"]]  # not of classes
     return [str(entry["Names"]) for entry in of_builds] + [str(path) for path in (tmp_path / "contexts").glob("*")]
 
 
