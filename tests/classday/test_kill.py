@@ -75,61 +75,6 @@ def state(monkeypatch: pytest.MonkeyPatch, machine: Path) -> None:
     monkeypatch.setenv("WORKSHOP_STATE_DIR", str(machine / "state"))
 
 
-@pytest.mark.usefixtures("state")
-@pytest.mark.parametrize("kind", ["process"], indirect=True)
-async def test_a_killed_collection_is_finished_by_the_next_in_constant_memory(day: Day, tmp_path: Path) -> None:
-    day.claim(1, 2)
-    await day.write(1, {"small.txt": b"small"})
-    await day.sh(2, f"head -c {BIG} /dev/urandom > big.bin")
-    folder = tmp_path / "work"
-    first = call("collect", day.name, folder)
-    await until(lambda: list(folder.glob("seat-02.*.part")), 30)
-    first.send_signal(signal.SIGKILL)
-    await asyncio.to_thread(first.communicate)
-    assert not (folder / "seat-02.tar.gz").exists()
-    assert [entry["seat"] for entry in json.loads((folder / "manifest.json").read_text())["seats"]] in ([], ["01"])
-    said, megabytes = await ended(call("collect", day.name, folder))
-    assert "200 MB" in said
-    assert int(megabytes) < 160
-    assert list(folder.glob("*.part")) == []
-    assert archive(folder / "seat-01.tar.gz") == {"small.txt": b"small"}
-    entries = json.loads((folder / "manifest.json").read_text())["seats"]
-    assert [entry["error"] for entry in entries] == [None, None]
-    assert next(iter(entries[1]["files"]))["bytes"] == BIG
-    again, _ = await ended(call("collect", day.name, folder))
-    assert again.count("collected before") == 2
-
-
-@pytest.mark.usefixtures("state")
-@pytest.mark.parametrize("kind", ["process"], indirect=True)
-async def test_a_push_killed_at_any_moment_is_finished_by_the_next(day: Day, tmp_path: Path) -> None:
-    mine = LESSON.replace(b"x = 1", b"x = 2")
-    await day.write(2, {"lesson.ipynb": mine})
-    file = tmp_path / "lesson.ipynb"
-    file.write_bytes(b'{"cells": [], "fixed": 1}')
-    stages = day.folder / "state" / "rooms" / day.classroom.uid / "pushes"
-    homes = [Path(record.object_id) / "home" for record in await day.runtime.seats(day.classroom)]
-    moments = (
-        lambda: stages.is_dir(),
-        lambda: any(stages.glob("[0-9]*")),
-        lambda: any(list(home.glob(".workshop-push-*")) for home in homes),
-    )
-    for moment in moments:
-        process = call("push", day.name, file)
-        await until(lambda moment=moment, process=process: moment() or process.poll() is not None, 30)
-        process.send_signal(signal.SIGKILL)
-        await asyncio.to_thread(process.communicate)
-    said = (await ended(call("push", day.name, file)))[0]
-    assert "failed" not in said
-    first, second = await day.read(1), await day.read(2)
-    assert first["lesson.ipynb"] == b'{"cells": [], "fixed": 1}'
-    assert second["lesson.ipynb"] == mine
-    beside = [path for path in second if ".updated-" in path]
-    assert [second[path] for path in beside] == [b'{"cells": [], "fixed": 1}']
-    assert [path for path in (*first, *second) if path.startswith(".workshop-push")] == []
-    assert len([place for place in stages.iterdir() if not place.name.startswith(".")]) == 1
-
-
 async def killed_at(moment: Callable[[], bool | Awaitable[bool]], *words: object, runtime: str) -> bool:
     """Begin a call and kill it at the moment; False when it came to its end before."""
     process = call(*words, runtime=runtime)
@@ -142,6 +87,61 @@ async def killed_at(moment: Callable[[], bool | Awaitable[bool]], *words: object
     process.send_signal(signal.SIGKILL)
     await asyncio.to_thread(process.communicate)
     return process.returncode == -signal.SIGKILL
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("kind", REAL, indirect=True)
+async def test_a_killed_collection_is_finished_by_the_next_in_constant_memory(day: Day, tmp_path: Path) -> None:
+    day.claim(1, 2)
+    await day.write(1, {"small.txt": b"small"})
+    await day.sh(2, f"head -c {BIG} /dev/urandom > big.bin")
+    folder, runtime = tmp_path / "work", day.classroom.runtime
+    collect = ("collect", day.name, folder)
+    assert await killed_at(lambda: any(folder.glob("seat-02.*.part")), *collect, runtime=runtime)
+    assert not (folder / "seat-02.tar.gz").exists()
+    assert [entry["seat"] for entry in json.loads((folder / "manifest.json").read_text())["seats"]] in ([], ["01"])
+    said, megabytes = await ended(call(*collect, runtime=runtime))
+    assert "200 MB" in said
+    assert int(megabytes) < 160
+    assert list(folder.glob("*.part")) == []
+    assert archive(folder / "seat-01.tar.gz") == {"small.txt": b"small"}
+    entries = json.loads((folder / "manifest.json").read_text())["seats"]
+    assert [entry["error"] for entry in entries] == [None, None]
+    assert next(iter(entries[1]["files"]))["bytes"] == BIG
+    again, _ = await ended(call(*collect, runtime=runtime))
+    assert again.count("collected before") == 2
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.parametrize("kind", REAL, indirect=True)
+async def test_a_push_killed_at_any_moment_is_finished_by_the_next(day: Day, tmp_path: Path) -> None:
+    mine = LESSON.replace(b"x = 1", b"x = 2")
+    await day.write(2, {"lesson.ipynb": mine})
+    file = tmp_path / "lesson.ipynb"
+    file.write_bytes(b'{"cells": [], "fixed": 1}')
+    stages = day.folder / "state" / "rooms" / day.classroom.uid / "pushes"
+    runtime = day.classroom.runtime
+
+    async def is_in_a_seat() -> bool:
+        both = await asyncio.gather(day.read(1), day.read(2))
+        return any(path.startswith(".workshop-push-") for files in both for path in files)
+
+    moments: tuple[Callable[[], bool | Awaitable[bool]], ...] = (
+        stages.is_dir,
+        lambda: any(stages.glob("[0-9]*")),
+        is_in_a_seat,
+    )
+    killed = [await killed_at(moment, "push", day.name, file, runtime=runtime) for moment in moments]
+    assert any(killed)
+    said = (await ended(call("push", day.name, file, runtime=runtime)))[0]
+    assert "failed" not in said
+    first, second = await day.read(1), await day.read(2)
+    assert first["lesson.ipynb"] == b'{"cells": [], "fixed": 1}'
+    assert second["lesson.ipynb"] == mine
+    beside = [path for path in second if ".updated-" in path]
+    assert [second[path] for path in beside] == [b'{"cells": [], "fixed": 1}']
+    assert [path for path in (*first, *second) if path.startswith(".workshop-push")] == []
+    assert len([place for place in stages.iterdir() if not place.name.startswith(".")]) == 1
 
 
 @pytest.mark.usefixtures("state")
