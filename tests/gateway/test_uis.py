@@ -35,7 +35,7 @@ async def open_seat(open_house: OpenHouse, jupyter_programs: Path, machine: Path
 
 async def enter(seat: UiSeat, browser: Any) -> Any:
     context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(30_000)
+    context.set_default_timeout(60_000)
     page = await context.new_page()
     await page.goto(f"{seat.house.url}/s/{seat.house.code(1)}")
     return page
@@ -54,6 +54,7 @@ async def test_a_notebook_is_opened_run_and_saved_in_notebook_7(open_seat: OpenS
     await notebook.locator(".jp-CodeCell .cm-content").first.click()
     await notebook.keyboard.press("Control+End")
     await notebook.keyboard.insert_text("\nprint('notebook', 6 * 7)")
+    await notebook.locator(".jp-CodeCell .cm-content", has_text="print('notebook'").wait_for()
     await notebook.keyboard.press("Shift+Enter")
     await notebook.locator(".jp-OutputArea-output", has_text="notebook 42").wait_for()
     async with notebook.expect_response(lambda answer: answer.request.method == "PUT") as saving:
