@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,10 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
-from yarl import URL
 
 from tests.journey.conftest import Program, commit, free_port, kill, make_repository, wait_until
 from tests.journey.engine import Engine
+from tests.support.participant import take_next_seat
 from workshop.config.paths import paths
 from workshop.service.doors import locked_by
 from workshop.service.student import Student
@@ -73,18 +72,6 @@ def targets(document: Any) -> dict[str, str]:
     return {seat["seat"]: seat["target"] for seat in document["seats"]}
 
 
-async def take(join: str) -> tuple[str, str]:
-    """A participant takes the next seat on the join page: the address and path where that ends."""
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar, headers={"Accept": "text/html"}) as session:
-        async with session.get(join) as page:
-            token = re.search(r'name="token" value="([^"]+)"', await page.text())
-            assert token is not None
-        async with session.post(page.url.join(URL("/join/take")), data={"token": token[1]}) as seat:
-            assert seat.status == 200
-            return seat.url.authority, seat.url.path
-
-
 async def test_a_class_on_both_is_opened_joined_used_grown_and_closed(
     program: Program, spread: Path, unique_name: str, engines: tuple[Engine, Engine], tmp_path: Path
 ) -> None:
@@ -94,7 +81,7 @@ async def test_a_class_on_both_is_opened_joined_used_grown_and_closed(
     assert [len(engine.seats(unique_name)) for engine in engines] == [1, 2]
     doors = {number: urlsplit(link).netloc for number, link in links(opened).items()}
 
-    places = [await take(opened["join"]) for _ in range(3)]
+    places = [await take_next_seat(opened["join"]) for _ in range(3)]
     assert places == [(doors[number], f"/seat/{number}/") for number in ("01", "02", "03")]
     async with Student() as student:  # the code of a process's seat, at the docker gateway
         code = links(opened)["03"].rpartition("/")[2]
@@ -146,8 +133,8 @@ def test_a_gateway_that_was_killed_leaves_the_other_one_open(program: Program, s
     os.kill(killed[1], signal.SIGKILL)
     wait_until(lambda: locked_by(killed[0]) is None, "it is gone")
     with pytest.raises(aiohttp.ClientConnectionError):
-        asyncio.run(take(opened["join"]))
-    assert [asyncio.run(take(second))[1] for _ in range(2)] == ["/seat/02/", "/seat/03/"]
+        asyncio.run(take_next_seat(opened["join"]))
+    assert [asyncio.run(take_next_seat(second))[1] for _ in range(2)] == ["/seat/02/", "/seat/03/"]
     again = program.up(spread, unique_name, seats=3)
     assert links(again) == links(opened)
-    assert asyncio.run(take(opened["join"]))[1] == "/seat/01/"
+    assert asyncio.run(take_next_seat(opened["join"]))[1] == "/seat/01/"

@@ -37,6 +37,14 @@ def node(api: ApiServer, machine: Path) -> Iterator[Node]:
 
 
 @pytest.fixture
+def named(api: ApiServer) -> Iterator[Node]:
+    """A node whose pods are ready in name only: quick, and nothing runs."""
+    node = Node(api, None)
+    yield node
+    node.stop()
+
+
+@pytest.fixture
 def kubeconfig(api: ApiServer, machine: Path) -> str:
     """A kubeconfig for the server in memory."""
     path = machine / "kubeconfig"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,14 +25,6 @@ from workshop.service.wiring import Wiring
 NOW = datetime.now(UTC).replace(microsecond=0)
 LONG_AGO = {"created": NOW - timedelta(hours=5), "ends": NOW + timedelta(hours=1)}
 OVER = {"created": NOW - timedelta(hours=5), "ends": NOW - timedelta(hours=1)}
-
-
-@pytest.fixture
-def named(api: ApiServer) -> Iterator[Node]:
-    """A node whose pods are ready in name only."""
-    node = Node(api, None)
-    yield node
-    node.stop()
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.runtimes.test_contract import *  # noqa: F403
+from tests.runtimes.test_contract_inside import *  # noqa: F403
 from tests.runtimes.worlds import server_command, until
 from workshop.model.classroom import Classroom
 from workshop.model.seat import SeatState

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -25,14 +25,6 @@ from workshop.runtimes.kubernetes.gateway_objects import GatewayWishes
 from workshop.runtimes.kubernetes.objects import decode_roster
 
 IMAGE = "docker.io/workshop-test/seat:1"
-
-
-@pytest.fixture
-def named(api: ApiServer) -> Iterator[Node]:
-    """A node whose pods are ready in name only: quick, and nothing runs."""
-    node = Node(api, None)
-    yield node
-    node.stop()
 
 
 @pytest.fixture

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 import yaml
-from yarl import URL
 
 from tests.journey.conftest import Program, commit, kill, wait_until
 from tests.kubernetes.api_server import ApiServer
@@ -22,6 +19,7 @@ from tests.kubernetes.class_day import links, states
 from tests.kubernetes.cluster_world import MemoryWorld
 from tests.kubernetes.conftest import MEMORY_IMAGE, STUB
 from tests.kubernetes.node import Node
+from tests.support.participant import take_next_seat
 
 NAMES = ("one", "two")
 DEFINITION: dict[str, Any] = {
@@ -106,18 +104,6 @@ ONE, TWO = "kubernetes (one)", "kubernetes (two)"
 SPREAD = {"01": ONE, "02": TWO, "03": TWO}
 
 
-async def _joined(join: str) -> tuple[str, str]:
-    """A participant takes the next seat on the join page: the host it is at in the end, and its path."""
-    jar = aiohttp.CookieJar(unsafe=True)
-    async with aiohttp.ClientSession(cookie_jar=jar, headers={"Accept": "text/html"}) as session:
-        async with session.get(join) as page:
-            token = re.search(r'name="token" value="([^"]+)"', await page.text())
-            assert token is not None
-        async with session.post(page.url.join(URL("/join/take")), data={"token": token[1]}) as seat:
-            assert seat.status == 200
-            return seat.url.authority, seat.url.path
-
-
 async def test_one_class_is_opened_joined_grown_collected_and_closed_on_two_clusters(
     program: SpreadProgram, repository: Path, unique_name: str, tmp_path: Path
 ) -> None:
@@ -131,7 +117,7 @@ async def test_one_class_is_opened_joined_grown_collected_and_closed_on_two_clus
     assert doors["01"] != doors["02"] == doors["03"]
     assert urlsplit(opened["join"]).netloc == doors["01"]
 
-    places = [await _joined(opened["join"]) for _ in range(3)]
+    places = [await take_next_seat(opened["join"]) for _ in range(3)]
     assert places == [(doors[number], f"/seat/{number}/") for number in ("01", "02", "03")]
     after = program("status", unique_name)
     assert [seat["claimed"] for seat in after["seats"]] == [True, True, True]
@@ -177,7 +163,7 @@ def test_a_cluster_that_does_not_answer_loses_its_seats_and_down_says_what_it_co
     seen = program("status", unique_name)
     assert {seat["seat"]: seat["state"] for seat in seen["seats"]} == {"01": "ready", "02": "lost", "03": "lost"}
     assert links(seen) == links(opened)
-    assert asyncio.run(_joined(opened["join"]))[1] == "/seat/01/"
+    assert asyncio.run(take_next_seat(opened["join"]))[1] == "/seat/01/"
     told = program("down", unique_name, "--yes", "--discard", code=4)
     assert "not looked at, seats 02–03" in json.dumps(told, ensure_ascii=False)
     assert program.worlds["one"].of_class(unique_name) == []
