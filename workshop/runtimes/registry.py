@@ -12,19 +12,15 @@ from workshop.errors import SettingError
 if TYPE_CHECKING:
     from workshop.ports.runtime import Runtime
 
-RUNTIMES = ("docker", "kubernetes", "process", "fake")
-
-
-SEVERAL = ("kubernetes",)
-"""Those of which this machine may know several; settings `NAME_context` and `NAME_namespace` say which."""
-
-
 MODULES = {
     "docker": "workshop.runtimes.docker.runtime",
     "kubernetes": "workshop.runtimes.kubernetes",
     "process": "workshop.runtimes.process.runtime",
     "fake": "workshop.runtimes.fake",
 }
+RUNTIMES = tuple(MODULES)
+SEVERAL = ("kubernetes",)
+"""Those of which this machine may know several; settings `NAME_context` and `NAME_namespace` say which."""
 
 
 def prepare(name: str) -> None:

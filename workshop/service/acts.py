@@ -57,8 +57,7 @@ async def records_of(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int,
     return {number: found[number] for number in numbers}
 
 
-async def restart(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, report: Report) -> ActReport:
-    room = await rooms.find(wiring, which)
+async def restart(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, report: Report) -> ActReport:
     await records_of(room, seats)
 
     async def one(number: int) -> str:
@@ -74,8 +73,7 @@ async def restart(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, r
     return result
 
 
-async def reset(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, report: Report) -> ActReport:
-    room = await rooms.find(wiring, which)
+async def reset(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, report: Report) -> ActReport:
     records = await records_of(room, seats)
     facts = await room.runtime.facts()
 
@@ -121,9 +119,14 @@ def _reason(error: SeatFailed) -> str:
 
 
 async def act(
-    wiring: Wiring, which: rooms.Which, verb: str, seats: Sequence[int], arguments: Mapping[str, Any], *, report: Report
+    wiring: Wiring,
+    room: rooms.FoundRoom,
+    seats: Sequence[int],
+    *,
+    verb: str,
+    arguments: Mapping[str, Any],
+    report: Report,
 ) -> ActReport:
-    room = await rooms.find(wiring, which)
     await records_of(room, seats)
     runtime, classroom = room.runtime, room.classroom
 
@@ -210,20 +213,17 @@ async def refresh(wiring: Wiring, room: rooms.FoundRoom, came_up: ActReport | No
         await client.act("refresh", {"answered": answered})
 
 
-async def logs(wiring: Wiring, which: rooms.Which, seat: int, *, tail: int) -> str:
-    room = await rooms.find(wiring, which)
+async def logs(wiring: Wiring, room: rooms.FoundRoom, seat: int, *, tail: int) -> str:
     await records_of(room, [seat])
     return await room.runtime.logs(room.classroom, seat, tail=tail)
 
 
-async def shell_command(wiring: Wiring, which: rooms.Which, seat: int) -> tuple[str, ...]:
-    room = await rooms.find(wiring, which)
+async def shell_command(wiring: Wiring, room: rooms.FoundRoom, seat: int) -> tuple[str, ...]:
     await records_of(room, [seat])
     return room.runtime.shell_command(room.classroom, seat)
 
 
-async def extend(wiring: Wiring, which: rooms.Which, span: timedelta) -> datetime:
-    room = await rooms.find(wiring, which)
+async def extend(wiring: Wiring, room: rooms.FoundRoom, span: timedelta) -> datetime:
     client = await wiring.doors.client(room.classroom)
     if client is not None:
         answer = await client.act("extend", {"seconds": span.total_seconds()})
@@ -234,19 +234,17 @@ async def extend(wiring: Wiring, which: rooms.Which, span: timedelta) -> datetim
     return ends
 
 
-async def break_(wiring: Wiring, which: rooms.Which, span: timedelta | None) -> datetime | None:
+async def break_(wiring: Wiring, room: rooms.FoundRoom, span: timedelta | None) -> datetime | None:
     """
     Raises:
         GatewayFailed: there is no gateway to tell students.
     """
-    room = await rooms.find(wiring, which)
     until = wiring.clock() + span if span is not None else None
     await (await gateway_of(wiring, room)).act("break", {"until": until.isoformat() if until else None})
     return until
 
 
-async def say(wiring: Wiring, which: rooms.Which, text: str) -> None:
+async def say(wiring: Wiring, room: rooms.FoundRoom, text: str) -> None:
     if not text.strip():
         raise UsageError("There is nothing to say.")
-    room = await rooms.find(wiring, which)
     await (await gateway_of(wiring, room)).act("say", {"text": text.strip()[:500]})

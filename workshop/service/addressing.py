@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from workshop.errors import PortTaken, UsageError
 from workshop.model.classroom import Classroom, Door
 from workshop.model.events import DoorMoved, StepFinished, StepStarted
-from workshop.model.parts import parts_of
 from workshop.model.snapshot import TunnelState
 from workshop.ports.build import Report
 from workshop.service import rooms
@@ -77,11 +76,11 @@ async def addresses_of(wiring: Wiring, name: str) -> AddressReport:
     Raises:
         UnknownClassroom: a name was given, and there is no such classroom.
     """
-    return _report(await _now(wiring, name) if name else None)
+    return _report((await rooms.find(wiring, name)).classroom if name else None)
 
 
 async def move_door(
-    wiring: Wiring, which: rooms.Which, address: str, *, port: int | None, allow_public: bool
+    wiring: Wiring, room: rooms.FoundRoom, address: str, *, port: int | None, allow_public: bool
 ) -> AddressReport:
     """
     Raises:
@@ -90,7 +89,7 @@ async def move_door(
     """
     from workshop.gateway.addresses import choose_door
 
-    classroom = await _now(wiring, which)
+    classroom = room.classroom
     name = classroom.name
     if classroom.runtime == "kubernetes":
         raise UsageError(f"The gateway of {name} is in the cluster.", hint="Its address follows `kubernetes.exposure`.")
@@ -111,7 +110,7 @@ async def move_door(
                 await client.act("door", {"host": door.host, "port": door.port})
             else:
                 wiring.store.set_room_state(classroom.uid, host=door.host, port=door.port)
-    return _report(await _now(wiring, classroom.uid if parts_of(classroom) else name))
+    return _report((await rooms.find(wiring, classroom.uid, called=name)).classroom)
 
 
 def _public_allowed(classroom: Classroom) -> bool:
@@ -119,10 +118,6 @@ def _public_allowed(classroom: Classroom) -> bool:
 
     text = classroom.definition
     return bool(text) and WorkshopDefinition.model_validate_json(text).access.allow_public
-
-
-async def _now(wiring: Wiring, which: rooms.Which) -> Classroom:
-    return (await rooms.find(wiring, which)).classroom
 
 
 def _report(classroom: Classroom | None) -> AddressReport:

@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from time import monotonic
 
-from workshop.errors import PartlyDone, UnknownClassroom, WorkshopError
+from workshop.errors import PartlyDone, WorkshopError
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
 from workshop.model.parts import parts_of
 from workshop.model.seat import seat_name
@@ -18,8 +18,7 @@ from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
 
 
-async def teardown_plan(wiring: Wiring, which: rooms.Which) -> TeardownPlan:
-    room = await rooms.find(wiring, which)
+async def teardown_plan(wiring: Wiring, room: rooms.FoundRoom) -> TeardownPlan:
     picture = await watching.status(wiring, room)
     there = {seat.number for seat in picture.seats}
     used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
@@ -35,29 +34,21 @@ async def teardown_plan(wiring: Wiring, which: rooms.Which) -> TeardownPlan:
 
 async def down(
     wiring: Wiring,
-    which: rooms.Which,
+    room: rooms.FoundRoom,
     *,
     collect_to: Path | None,
     discard: bool,
     report: Report,
     from_gateway: bool = False,
-    uid: str = "",
 ) -> DownReport:
     """
     Args:
-        uid: which of several classes of that name on different engines and clusters.
         from_gateway: the caller is the classroom's own gateway, which ends by itself afterwards.
 
     Raises:
         PartlyDone: claimed seats have work that was neither collected nor discarded; nothing was touched.
     """
     began = monotonic()
-    try:
-        room = await rooms.find(wiring, which)
-    except UnknownClassroom:
-        if isinstance(which, str) and finish_forgetting(wiring, which):
-            return DownReport(which, Removal(), seconds=monotonic() - began)
-        raise
     name, lock = room.classroom.name, rooms.lock_name(room.classroom)
     async with wiring.alone(lock):
         collected = await _collect_first(wiring, room, collect_to, discard=discard, report=report)

@@ -38,7 +38,7 @@ MANIFEST = "manifest.json"
 
 async def collect(
     wiring: Wiring,
-    which: rooms.Which,
+    room: rooms.FoundRoom,
     *,
     to: Path | None,
     seats: Sequence[int] | None,
@@ -49,7 +49,6 @@ async def collect(
     Raises:
         UsageError: there is no such seat, or the folder holds another class's work.
     """
-    room = await rooms.find(wiring, which)
     there = {record.number for record in await room.runtime.seats(room.classroom)}
     unknown = sorted(set(seats or ()) - there)
     if unknown:

@@ -17,9 +17,8 @@ def prices(wiring: Wiring) -> Prices:
     return Prices(config.price_cpu_hour, config.price_gb_hour, config.price_image_gb_month, config.currency)
 
 
-async def cost_of(wiring: Wiring, which: rooms.Which) -> Cost:
+async def cost_of(wiring: Wiring, room: rooms.FoundRoom) -> Cost:
     """The bill as it stands now, with what the seats hold at this moment."""
-    room = await rooms.find(wiring, which)
     seats = (await watching.status(wiring, room)).seats
     read = [seat for seat in seats if seat.memory_bytes is not None]
     used = sum(seat.memory_bytes or 0 for seat in read) if read else None

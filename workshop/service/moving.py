@@ -36,8 +36,7 @@ log = logging.getLogger(__name__)
 MOVES = "moves"
 
 
-async def move(wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, report: Report) -> ActReport:
-    room = await rooms.find(wiring, which)
+async def move(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, report: Report) -> ActReport:
     records = await records_of(room, seats)
 
     async def one(number: int) -> str:

@@ -146,9 +146,8 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
             classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
         there = len(await runtime.seats(classroom)) if wanted.found else 0
         fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=there)
-        if fits.verdict == "does not fit" and not request.force:
-            fewer = f"Ask for {fits.largest} with `--seats`, lower" if fits.largest else "Lower"
-            raise DoesNotFit(fits.sentence, hint=f"{fewer} `limits.memory`, or use `--force`.")
+        if not request.force:
+            refuse_too_many(fits)
         if fits.verdict == "tight":
             report(Noted(fits.sentence, level="warning"))
         if plain := plain_http_problem(asked.workshop.definition, classroom.door):
@@ -398,6 +397,16 @@ async def _new_classroom(
         definition, address=request.address, port=request.port, taken=taken, force=request.force
     )
     return replace(classroom, door=door)
+
+
+def refuse_too_many(fits: Fit) -> None:
+    """
+    Raises:
+        DoesNotFit: there is no room for so many seats.
+    """
+    if fits.verdict == "does not fit":
+        fewer = f"Ask for {fits.largest} with `--seats`, lower" if fits.largest else "Lower"
+        raise DoesNotFit(fits.sentence, hint=f"{fewer} `limits.memory`, or use `--force`.")
 
 
 async def fit_of(

@@ -32,10 +32,9 @@ TRIES = 3
 
 
 async def push_plan(
-    wiring: Wiring, which: rooms.Which, source: PushSource, *, seats: Sequence[int] | None, report: Report
+    wiring: Wiring, room: rooms.FoundRoom, source: PushSource, *, seats: Sequence[int] | None, report: Report
 ) -> PushReport:
     """What a push would do in each seat; nothing is written."""
-    room = await rooms.find(wiring, which)
     base = await baseline(wiring, room)
     earlier = pushed.pushes(wiring, room.classroom.uid)
     named = await named_files(wiring, room, source, base, earlier, report=report)
@@ -53,10 +52,9 @@ async def push_plan(
 
 
 async def push(
-    wiring: Wiring, which: rooms.Which, source: PushSource, *, seats: Sequence[int] | None, report: Report
+    wiring: Wiring, room: rooms.FoundRoom, source: PushSource, *, seats: Sequence[int] | None, report: Report
 ) -> PushReport:
     """Keep the files, then put them into each seat. Safe to repeat: what a seat has is left alone."""
-    room = await rooms.find(wiring, which)
     base = await baseline(wiring, room)
     uid = room.classroom.uid
     named = await named_files(wiring, room, source, base, pushed.pushes(wiring, uid), report=report)

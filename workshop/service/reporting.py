@@ -15,9 +15,9 @@ from workshop.service.room_folder import existing
 from workshop.service.wiring import Wiring
 
 
-async def report(wiring: Wiring, which: rooms.Which) -> WrittenReport:
+async def report(wiring: Wiring, room: rooms.FoundRoom) -> WrittenReport:
     """The report of a class that still runs, as it stands now."""
-    return write(wiring, await gather(wiring, await rooms.find(wiring, which)))
+    return write(wiring, await gather(wiring, room))
 
 
 async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:

@@ -36,10 +36,6 @@ class FoundRoom:
     runtime: Runtime
 
 
-Which = str | FoundRoom
-"""What a verb works on: a classroom's name or uid, or the classroom where it was found already."""
-
-
 async def every(wiring: Wiring, *, only: str = "") -> tuple[FoundRoom, ...]:
     """Every classroom on every runtime that answers; the others are kept as sentences for `unreachable`.
 
@@ -126,7 +122,7 @@ def unreachable(wiring: Wiring) -> tuple[str, ...]:
     return tuple(f"{target}: {error.message}" for target, error in sorted(wiring.unreachable.items()))
 
 
-async def find(wiring: Wiring, which: Which, *, only: str = "", called: str = "") -> FoundRoom:
+async def find(wiring: Wiring, which: str, *, only: str = "", called: str = "") -> FoundRoom:
     """The classroom of that name or uid. Of a class that is spread over several targets, the first part.
 
     Args:
@@ -138,8 +134,6 @@ async def find(wiring: Wiring, which: Which, *, only: str = "", called: str = ""
         RuntimeUnreachable: there is none on the runtimes that answer, and that on which it is known to be, or that was
             asked for, does not answer.
     """
-    if isinstance(which, FoundRoom):
-        return which
     rooms = await every(wiring, only=only)
     for room in rooms:
         if which in (room.classroom.name, room.classroom.uid):

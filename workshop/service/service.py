@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from workshop.core.cost import Cost
 from workshop.model.classroom import Classroom
@@ -41,9 +42,6 @@ from workshop.service.reports import (
     WrittenReport,
 )
 from workshop.service.wiring import Wiring
-
-if TYPE_CHECKING:
-    from workshop.service.rooms import FoundRoom
 
 log = logging.getLogger(__name__)
 
@@ -219,30 +217,21 @@ class Service:
         from workshop.service import acts
         from workshop.service.spread import acts as joint_acts
 
-        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
-            return await acts.restart(self._wiring, room, numbers, report=report)
-
-        return await joint_acts.on_seats(self._wiring, name, seats, one)
+        return await joint_acts.on_seats(self._wiring, name, seats, partial(acts.restart, report=report))
 
     async def reset(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """Fresh seats under the same links; the files are archived first."""
         from workshop.service import acts
         from workshop.service.spread import acts as joint_acts
 
-        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
-            return await acts.reset(self._wiring, room, numbers, report=report)
-
-        return await joint_acts.on_seats(self._wiring, name, seats, one)
+        return await joint_acts.on_seats(self._wiring, name, seats, partial(acts.reset, report=report))
 
     async def move(self, name: str, seats: Sequence[int], *, report: Report = ignore_events) -> ActReport:
         """New seats under the same numbers, links and codes, with the participants' own files."""
         from workshop.service import moving
         from workshop.service.spread import acts as joint_acts
 
-        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
-            return await moving.move(self._wiring, room, numbers, report=report)
-
-        return await joint_acts.on_seats(self._wiring, name, seats, one)
+        return await joint_acts.on_seats(self._wiring, name, seats, partial(moving.move, report=report))
 
     async def snapshots(self, name: str, seats: Sequence[int] | None = None) -> tuple[SeatSnapshot, ...]:
         """The copies that the gateway has taken of participants' files, by seat, oldest first."""
@@ -257,10 +246,8 @@ class Service:
         from workshop.service import snapshots
         from workshop.service.spread import acts as joint_acts
 
-        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
-            return await snapshots.restore(self._wiring, room, numbers, snapshot=snapshot, report=report)
-
-        return await joint_acts.on_seats(self._wiring, name, seats, one)
+        restore = partial(snapshots.restore, snapshot=snapshot, report=report)
+        return await joint_acts.on_seats(self._wiring, name, seats, restore)
 
     async def act(
         self, name: str, verb: str, seats: Sequence[int] = (), *, report: Report = ignore_events, **arguments: Any
@@ -269,10 +256,8 @@ class Service:
         from workshop.service import acts
         from workshop.service.spread import acts as joint_acts
 
-        async def one(room: FoundRoom, numbers: Sequence[int]) -> ActReport:
-            return await acts.act(self._wiring, room, verb, numbers, arguments, report=report)
-
-        return await joint_acts.on_seats(self._wiring, name, seats, one)
+        act = partial(acts.act, verb=verb, arguments=arguments, report=report)
+        return await joint_acts.on_seats(self._wiring, name, seats, act)
 
     async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
         from workshop.service import acts

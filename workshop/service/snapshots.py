@@ -152,9 +152,10 @@ def _fingerprint(snapshot: SeatSnapshot) -> str:
     return str(json.loads(described.read_text("utf-8"))["fingerprint"])
 
 
-async def list_snapshots(wiring: Wiring, which: rooms.Which, seats: Sequence[int] | None) -> tuple[SeatSnapshot, ...]:
+async def list_snapshots(
+    wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int] | None
+) -> tuple[SeatSnapshot, ...]:
     """Snapshots of a class, by seat, oldest first: of this machine, or of the one where its gateway runs."""
-    room = await rooms.find(wiring, which)
     numbers = seats if seats is not None else [record.number for record in await room.runtime.seats(room.classroom)]
     there = await _kept(wiring, room)
     return tuple(snapshot for number in numbers for snapshot in there.get(number, ()))
@@ -174,14 +175,13 @@ async def _kept(wiring: Wiring, room: rooms.FoundRoom) -> dict[int, tuple[SeatSn
 
 
 async def restore(
-    wiring: Wiring, which: rooms.Which, seats: Sequence[int], *, snapshot: str, report: Report
+    wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, snapshot: str, report: Report
 ) -> ActReport:
     """Put the files of a snapshot back into their seats; what is there now is archived first.
 
     Raises:
         UsageError: there is no such seat, or no such snapshot.
     """
-    room = await rooms.find(wiring, which)
     await records_of(room, seats)
     there = await _kept(wiring, room)
     chosen = {number: _choose(there.get(number, ()), number, snapshot) for number in seats}

@@ -10,7 +10,6 @@ from workshop.core.launch import seat_command
 from workshop.core.reduce import RoomFacts, reduce, snapshot
 from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom
 from workshop.model import events
-from workshop.model.parts import parts_of
 from workshop.model.seat import SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.service import rooms
@@ -22,8 +21,7 @@ LOOK_AGAIN = 2.0
 """Seconds between looks while there is no gateway to tell of changes."""
 
 
-async def status(wiring: Wiring, which: rooms.Which) -> Snapshot:
-    room = await rooms.find(wiring, which)
+async def status(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
     client = await wiring.doors.client(room.classroom)
     if client is not None:
         return await client.snapshot()
@@ -59,13 +57,14 @@ async def from_engine(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
     return replace(picture, stale="The gateway does not run: students cannot come in. `workshop up` starts it again.")
 
 
-async def watch(wiring: Wiring, which: rooms.Which) -> AsyncIterator[Snapshot]:
+async def watch(wiring: Wiring, room: rooms.FoundRoom) -> AsyncIterator[Snapshot]:
     """Snapshots until the classroom is gone; a lost gateway or engine makes them stale, not fewer."""
     last: Snapshot | None = None
+    known: rooms.FoundRoom | None = room
     while True:
         try:
-            room = await rooms.find(wiring, which)
-            which = room.classroom.uid if parts_of(room.classroom) else room.classroom.name
+            room = known or await rooms.find(wiring, room.classroom.uid, called=room.classroom.name)
+            known = None
             client = await wiring.doors.client(room.classroom)
             if client is None:
                 last = await from_engine(wiring, room)
@@ -86,9 +85,8 @@ async def watch(wiring: Wiring, which: rooms.Which) -> AsyncIterator[Snapshot]:
             await asyncio.sleep(LOOK_AGAIN)
 
 
-async def history(wiring: Wiring, which: rooms.Which) -> ClassHistory:
+async def history(wiring: Wiring, room: rooms.FoundRoom) -> ClassHistory:
     """From the gateway, or from what it has written here."""
-    room = await rooms.find(wiring, which)
     client = await wiring.doors.client(room.classroom)
     if client is None:
         return read_history(wiring, room.classroom.uid)

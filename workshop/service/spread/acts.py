@@ -29,7 +29,7 @@ from workshop.service.rooms import FoundRoom
 from workshop.service.spread.whole import LostPart, Whole, ask_each, owners, tell_each, whole
 from workshop.service.wiring import Wiring, target_of
 
-SeatAct = Callable[[FoundRoom, Sequence[int]], Awaitable[ActReport]]
+SeatAct = Callable[[Wiring, FoundRoom, Sequence[int]], Awaitable[ActReport]]
 
 
 async def on_seats(wiring: Wiring, name: str, seats: Sequence[int], act: SeatAct) -> ActReport:
@@ -40,25 +40,23 @@ async def on_seats(wiring: Wiring, name: str, seats: Sequence[int], act: SeatAct
     """
     there = await whole(wiring, name)
     if not there.spread:
-        return await act(there.rooms[0], seats)
+        return await act(wiring, there.rooms[0], seats)
     here, lost = await _where(there, seats)
     by_part: dict[str, list[int]] = {}
     for number in seats:
         if number in here:
             by_part.setdefault(here[number].classroom.uid, []).append(number)
     rooms = {room.classroom.uid: room for room in here.values()}
-    reports = await asyncio.gather(
-        *(_acted(rooms[uid], numbers, act) for uid, numbers in by_part.items()), return_exceptions=False
-    )
+    reports = await asyncio.gather(*(_acted(wiring, rooms[uid], numbers, act) for uid, numbers in by_part.items()))
     results = {result.number: result for report in reports for result in report.results}
     results |= {number: SeatResult(number, False, part.why) for number, part in lost.items()}
     verb = next((report.verb for report in reports if report.verb), "done")
     return ActReport(verb, tuple(results[number] for number in seats if number in results))
 
 
-async def _acted(room: FoundRoom, numbers: Sequence[int], act: SeatAct) -> ActReport:
+async def _acted(wiring: Wiring, room: FoundRoom, numbers: Sequence[int], act: SeatAct) -> ActReport:
     try:
-        return await act(room, numbers)
+        return await act(wiring, room, numbers)
     except RuntimeUnreachable as error:
         return ActReport("", tuple(SeatResult(number, False, error.message) for number in numbers))
 
@@ -138,7 +136,7 @@ async def cost_of(wiring: Wiring, name: str) -> Cost:
     """What the parts that answer cost together."""
     there = await whole(wiring, name)
     if not there.spread:
-        return await costing.cost_of(wiring, there.rooms[0])
+        return await costing.cost_of(wiring, there.reached)
     told = await ask_each(there.rooms, lambda room: costing.cost_of(wiring, room))
     return together({str(target_of(room.classroom)): cost for room, cost in told if isinstance(cost, Cost)})
 
@@ -152,9 +150,8 @@ async def move_door(wiring: Wiring, name: str, address: str, *, port: int | None
     there = await whole(wiring, name)
     near = [room for room in there.rooms if remote_of(room.runtime) is None]
     if not there.spread or not near:
-        return await addressing.move_door(
-            wiring, name if not near else near[0], address, port=port, allow_public=allow_public
-        )
+        room = near[0] if near else there.reached
+        return await addressing.move_door(wiring, room, address, port=port, allow_public=allow_public)
     from workshop.service.spread.opening import introduce
 
     moved = [

@@ -142,7 +142,7 @@ async def report(wiring: Wiring, name: str) -> WrittenReport:
     """The report of a class as it stands now."""
     there = await whole(wiring, name)
     if not there.spread:
-        return await reporting.report(wiring, there.rooms[0])
+        return await reporting.report(wiring, there.reached)
     return reporting.write(wiring, await _facts(wiring, there))
 
 

@@ -83,10 +83,8 @@ async def add(wiring: Wiring, name: str, count: int, *, report: Report) -> UpRep
     began = monotonic()
     async with wiring.alone(name):
         there = await whole(wiring, name)
-        if not there.rooms:
-            raise RuntimeUnreachable(f"No target of {name} answers.", details=tuple(p.sentence for p in there.lost))
+        first = there.reached.classroom
         there = await _counted(wiring, there)
-        first = there.rooms[0].classroom
         wanted = len(all_numbers(there.classroom))
         if wiring.store.room_state(first.uid).adding == count:
             report(Noted(f"An earlier call for {count} more seats did not end: finishing it."))
@@ -147,7 +145,7 @@ async def _new(
         spaces.append((site, *await sites.space_of(wiring, site, one, seats + spares, others)))
     numbers, fits = sites.shared(seats + spares, spaces)
     if not request.force:
-        sites.refuse_too_many(fits)
+        opening.refuse_too_many(fits)
     report(Noted(fits.sentence, level="info" if fits.verdict == "fits" else "warning"))
     parts = tuple(
         Part(one.uid, site.target, mine, site.weight) for one, site, mine in zip(drafted, asked, numbers, strict=True)

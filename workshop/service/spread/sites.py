@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workshop.core.sharing import Space, share
-from workshop.errors import DoesNotFit, RuntimeRefused, UsageError, WorkshopError
+from workshop.errors import RuntimeRefused, UsageError, WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.model.parts import Part
 from workshop.model.snapshot import EngineFacts, Fit
@@ -145,16 +145,6 @@ def shared(wanted: int, spaces: Spaces) -> tuple[tuple[tuple[int, ...], ...], Fi
     spread = "; ".join(f"{len(part.numbers)} on {part.target} ({part.span})" for part in parts if part.numbers)
     sentence = f"{wanted} seats: {spread}. At most {most} fit on these targets."
     return numbers, Fit(wanted, most, "tight" if tight else "fits", sentence)
-
-
-def refuse_too_many(fits: Fit) -> None:
-    """
-    Raises:
-        DoesNotFit: all targets together have no room for so many.
-    """
-    if fits.verdict == "does not fit":
-        hint = f"Ask for {fits.largest} with `--seats`, lower `limits.memory`, or use `--force`."
-        raise DoesNotFit(fits.sentence, hint=hint)
 
 
 def largest(spaces: Spaces) -> int:

@@ -57,6 +57,18 @@ class Whole:
         """Whether it has, or was to have, several parts."""
         return bool(parts_of(self.classroom))
 
+    @property
+    def reached(self) -> FoundRoom:
+        """The first part that was found.
+
+        Raises:
+            RuntimeUnreachable: no target of the class answers.
+        """
+        if not self.rooms:
+            details = tuple(lost.sentence for lost in self.lost)
+            raise RuntimeUnreachable(f"No target of {self.classroom.name} answers.", details=details)
+        return self.rooms[0]
+
     def part(self, room: FoundRoom) -> Part:
         return next(part for part in parts_of(self.classroom) if part.uid == room.classroom.uid)
 
@@ -179,10 +191,9 @@ async def tell_each(
         PartlyDone: some targets could not be told; the others were.
     """
     there = await whole(wiring, name)
-    if not there.rooms:
-        raise RuntimeUnreachable(f"No target of {name} answers.", details=tuple(lost.sentence for lost in there.lost))
+    first = there.reached
     if not there.spread:
-        return (await one(there.rooms[0]),)
+        return (await one(first),)
     told = await ask_each(there.rooms, one)
     failed = [f"{target_of(room.classroom)}: {a.message}" for room, a in told if isinstance(a, WorkshopError)]
     failed += [lost.sentence for lost in there.lost]
