@@ -1,4 +1,4 @@
-"""Sizes and spans of time as people write them."""
+"""Sizes, spans of time and counts as people write them."""
 
 from __future__ import annotations
 
@@ -83,3 +83,8 @@ def format_span(span: timedelta | float) -> str:
         return f"{sign}{hours} h {minutes:02d} min"
     days, hours = divmod(hours, 24)
     return f"{sign}{days} d {hours} h"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 seat`, `3 seats`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -263,11 +263,6 @@ def filtered(seats: Sequence[Seat], wanted: Filter, *, now: datetime | None = No
 # The line above
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 seat`, `3 seats`."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def header(snapshot: Snapshot, *, shown: int | None = None, now: datetime | None = None) -> tuple[str, ...]:
     """What a classroom's header says, most important first: a narrow one leaves the last away.
 

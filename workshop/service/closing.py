@@ -7,6 +7,7 @@ from pathlib import Path
 from time import monotonic
 
 from workshop.errors import PartlyDone, WorkshopError
+from workshop.model.amounts import counted
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
 from workshop.model.parts import parts_of
 from workshop.model.seat import seat_name
@@ -152,15 +153,14 @@ def _refusal(plan: TeardownPlan) -> str:
     def named(numbers: tuple[int, ...]) -> str:
         return ", ".join(seat_name(number) for number in numbers)
 
-    def seats(numbers: tuple[int, ...]) -> str:
-        return "1 seat" if len(numbers) == 1 else f"{len(numbers)} seats"
-
     reasons = []
     if plan.uncollected:
         verb = "has" if len(plan.uncollected) == 1 else "have"
-        reasons.append(f"{seats(plan.uncollected)} {verb} work that was not collected: {named(plan.uncollected)}")
+        reasons.append(
+            f"{counted(len(plan.uncollected), 'seat')} {verb} work that was not collected: {named(plan.uncollected)}"
+        )
     if plan.unsure:
-        reasons.append(f"{seats(plan.unsure)} cannot be asked: {named(plan.unsure)}")
+        reasons.append(f"{counted(len(plan.unsure), 'seat')} cannot be asked: {named(plan.unsure)}")
     return "; ".join(reasons)
 
 

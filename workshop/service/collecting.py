@@ -16,7 +16,7 @@ from typing import Any
 
 from workshop.core.changes import Change, Kind, State, compare, fingerprint, is_junk, worth_collecting
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
-from workshop.model.amounts import format_size
+from workshop.model.amounts import counted, format_size
 from workshop.model.classroom import Classroom
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.parts import class_uid, parts_of
@@ -94,7 +94,7 @@ async def collect_seats(
         report(Noted("The image could not be read: every file of a seat is taken.", level="warning"))
     records = {record.number: record for record in await room.runtime.seats(room.classroom)}
     chosen = [number for number in numbers if number in records]
-    report(StepStarted("collect", f"Collecting {len(chosen)} seats into {folder}", total=len(chosen)))
+    report(StepStarted("collect", f"Collecting {counted(len(chosen), 'seat')} into {folder}", total=len(chosen)))
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(number: int) -> CollectedSeat:
@@ -326,6 +326,6 @@ def summary(report: CollectReport) -> str:
     """One sentence about a collection."""
     kept = [seat for seat in report.seats if not seat.error]
     size = format_size(sum(seat.size_bytes for seat in kept))
-    sentence = f"{len(kept)} seats collected, {size}, in {report.folder}."
+    sentence = f"{counted(len(kept), 'seat')} collected, {size}, in {report.folder}."
     again = sum(seat.unchanged for seat in kept)
     return f"{sentence} {again} were there already." if again else sentence

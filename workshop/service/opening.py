@@ -13,6 +13,7 @@ from workshop.core.launch import seat_command
 from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
 from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
+from workshop.model.amounts import counted
 from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.events import Noted, SeatChanged, StepFinished, StepStarted, WorkEvent
 from workshop.model.image import Image
@@ -107,7 +108,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
 def _sentences(
     classroom: Classroom, seats: SeatPlan, fits: Fit, image: Image | None, *, exists: bool
 ) -> tuple[str, ...]:
-    lines = [f"{len(seats.create)} seats to make, {len(seats.keep) + len(seats.start)} there already."]
+    lines = [f"{counted(len(seats.create), 'seat')} to make, {len(seats.keep) + len(seats.start)} there already."]
     if not exists:
         lines.append("The image is there." if image else "The image has to be built first.")
     lines.append(f"Students come in at {classroom.join_url() if classroom.door.host else DOOR_COMES_LATER}")

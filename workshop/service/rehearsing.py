@@ -21,6 +21,7 @@ from workshop.images.rehearsal import (
     read_outcome,
     rehearsal_command,
 )
+from workshop.model.amounts import counted
 from workshop.model.classroom import Classroom, Door
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import Image
@@ -142,7 +143,9 @@ async def _rehearse(
         await remote.fetch(classroom, report=report)
     await bring_data(wiring, engine, classroom, report=report)
     commands = {number: seat_command(classroom, number) for number in range(1, classroom.seats + 1)}
-    report(StepStarted("seats", f"Starting {classroom.seats} seats for the rehearsal", total=classroom.seats))
+    report(
+        StepStarted("seats", f"Starting {counted(classroom.seats, 'seat')} for the rehearsal", total=classroom.seats)
+    )
     outcomes = await provision(engine, classroom, commands, at_once=starts_at_once(facts.cpus), report=report)
     ready = [outcome.number for outcome in outcomes if outcome.error is None]
     if not ready:
@@ -154,13 +157,22 @@ async def _rehearse(
         if outcome.error is not None
     )
     report(StepFinished("seats", f"{len(ready)} of {classroom.seats} seats ready", monotonic() - began))
-    counted = facts.isolated  # without walls, a seat's own counters are those of the whole machine
+    own_counters = facts.isolated  # without walls, a seat's own counters are those of the whole machine
     watch = _Watch(engine, classroom)
     watching = asyncio.create_task(watch.run())
     try:
         ran = await asyncio.gather(
             *(
-                _run_all(engine, classroom, n, notebooks, workshop.definition.rehearse, watch, report, counted=counted)
+                _run_all(
+                    engine,
+                    classroom,
+                    n,
+                    notebooks,
+                    workshop.definition.rehearse,
+                    watch,
+                    report,
+                    own_counters=own_counters,
+                )
                 for n in ready
             )
         )
@@ -203,19 +215,19 @@ async def _run_all(
     watch: _Watch,
     report: Report,
     *,
-    counted: bool,
+    own_counters: bool,
 ) -> list[NotebookOutcome]:
     """Every notebook in one seat, one after the other, as a participant would.
 
     Args:
-        counted: what a seat says of its own peak is the seat's.
+        own_counters: what a seat says of its own peak is the seat's.
     """
     found = []
     for notebook in notebooks:
         report(Noted(f"seat {seat_name(number)}: {notebook}"))
         watch.since_now(number)
         outcome = await _run(engine, classroom, number, notebook, part)
-        if not counted or not outcome.peak_memory_bytes:
+        if not own_counters or not outcome.peak_memory_bytes:
             outcome = replace(outcome, peak_memory_bytes=watch.highest(number))
         found.append(outcome)
         word = f"ok, {outcome.seconds:.1f} s" if outcome.ok else outcome.reason

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from workshop.core.class_report import ClassFacts, Moment, NotebookProgress, count_incidents, html, markdown, overview
+from workshop.model.amounts import counted
 from workshop.model.class_rules import ClassRules
 from workshop.ports.remote import remote_of
 from workshop.service import collecting, costing, progress, rooms, watching
@@ -51,7 +52,7 @@ async def gather(wiring: Wiring, room: rooms.FoundRoom) -> ClassFacts:
 
 def collected_sentence(seats: int) -> str:
     """What was collected, for the report; empty for nothing."""
-    return ("the work of 1 seat" if seats == 1 else f"the work of {seats} seats") if seats else ""
+    return f"the work of {counted(seats, 'seat')}" if seats else ""
 
 
 def _peaks(history: ClassHistory, used: set[int]) -> tuple[int, ...]:

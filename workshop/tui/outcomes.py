@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from workshop.model.amounts import format_size, format_span
+from workshop.model.amounts import counted, format_size, format_span
 from workshop.model.image import Image
 from workshop.model.snapshot import Removal
 from workshop.present.removal import removal_sentence, survivor_lines
-from workshop.present.rows import counted
 from workshop.service import DownReport, UpReport
 from workshop.service.reports import CollectReport, PushReport, RehearsalReport
 from workshop.tui.jobs import Job

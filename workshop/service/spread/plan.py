@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from workshop.core.launch import seat_command
+from workshop.model.amounts import counted
 from workshop.model.classroom import Door
 from workshop.model.image import Image
 from workshop.model.parts import Part, all_numbers, with_parts
@@ -51,7 +52,7 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     ends = _ends(wiring, workshop, [asked[at] for at in used])
     plain = plain_http_problem(workshop.definition, first.door)
     sentences = [
-        f"{total} seats to make, 0 there already.",
+        f"{counted(total, 'seat')} to make, 0 there already.",
         "The image is there." if image else "The image has to be built first.",
         f"Students come in at {first.join_url() if first.door.host else DOOR_COMES_LATER}",
         fits.sentence,
@@ -78,7 +79,7 @@ async def _standing(wiring: Wiring, there: Whole) -> UpPlan:
     listed = await asyncio.gather(*(room.runtime.seats(room.classroom) for room in there.rooms))
     made = {record.number for records in listed for record in records}
     create = tuple(number for number in numbers if number not in made)
-    sentence = f"{len(create)} seats to make, {len(made)} there already."
+    sentence = f"{counted(len(create), 'seat')} to make, {len(made)} there already."
     lost = tuple(f"Lost: {one.sentence}" for one in there.lost)
     join = f"Students come in at {there.classroom.join_url()}"
     fits = Fit(len(numbers), len(numbers), "fits", "It was opened already.")

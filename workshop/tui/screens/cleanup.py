@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.widget import Widget
 
 from workshop.actions import Scope
+from workshop.model.amounts import counted
 from workshop.model.snapshot import ClassroomSummary
 from workshop.present.cells import one_line
 from workshop.present.columns import Cell, Column
-from workshop.present.rows import counted
 from workshop.present.words import Tone
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import JobKind, Report

@@ -10,10 +10,9 @@ from textual.content import Content
 from textual.widget import Widget
 
 from workshop.actions import Scope
-from workshop.model.amounts import format_size
+from workshop.model.amounts import counted, format_size
 from workshop.model.image import Image
 from workshop.present.columns import Cell, Column
-from workshop.present.rows import counted
 from workshop.present.words import Tone
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import Job, JobKind, Report

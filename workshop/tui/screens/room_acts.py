@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.actions import BY_ID
-from workshop.model.amounts import format_span, parse_span
+from workshop.model.amounts import counted, format_span, parse_span
 from workshop.model.snapshot import Snapshot
 from workshop.present.links import handed_out, links_text
-from workshop.present.rows import counted
 from workshop.service import PushSource
 from workshop.tui.places import shown
 from workshop.tui.screens.ask import AskDialog

@@ -10,9 +10,9 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
+from workshop.model.amounts import counted
 from workshop.model.room_check import RoomCheck
 from workshop.model.snapshot import Snapshot
-from workshop.present.rows import counted
 from workshop.tui.screens.code import LinkScreen
 from workshop.tui.widgets.qr_view import QrView
 from workshop.tui.widgets.text import Text

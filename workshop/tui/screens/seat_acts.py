@@ -8,11 +8,10 @@ import webbrowser
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from workshop.actions import BY_ID
-from workshop.model.amounts import format_size
+from workshop.model.amounts import counted, format_size
 from workshop.model.seat import Seat, SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.present.columns import Cell, Column
-from workshop.present.rows import counted
 from workshop.present.words import Tone
 from workshop.service import ActReport, SeatSnapshot
 from workshop.tui.jobs import JobKind, Report

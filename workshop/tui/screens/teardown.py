@@ -14,9 +14,9 @@ from textual.widgets import Input
 
 from workshop.actions import Scope
 from workshop.errors import WorkshopError
+from workshop.model.amounts import counted
 from workshop.model.seat import seat_name
 from workshop.present.columns import Cell, Column
-from workshop.present.rows import counted
 from workshop.present.words import Tone
 from workshop.service import TeardownPlan
 from workshop.tui.bindings import bindings_for
