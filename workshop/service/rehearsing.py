@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -157,24 +158,13 @@ async def _rehearse(
         if outcome.error is not None
     )
     report(StepFinished("seats", f"{len(ready)} of {classroom.seats} seats ready", monotonic() - began))
-    own_counters = facts.isolated  # without walls, a seat's own counters are those of the whole machine
     watch = _Watch(engine, classroom)
+    # without walls, a seat's own counters are those of the whole machine
+    run_all = partial(_run_all, engine, classroom, own_counters=facts.isolated)
     watching = asyncio.create_task(watch.run())
     try:
         ran = await asyncio.gather(
-            *(
-                _run_all(
-                    engine,
-                    classroom,
-                    n,
-                    notebooks,
-                    workshop.definition.rehearse,
-                    watch,
-                    report,
-                    own_counters=own_counters,
-                )
-                for n in ready
-            )
+            *(run_all(number, notebooks, workshop.definition.rehearse, watch, report) for number in ready)
         )
     finally:
         watching.cancel()
