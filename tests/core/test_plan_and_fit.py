@@ -14,20 +14,20 @@ def record(number: int, state: SeatState) -> SeatRecord:
 
 
 def test_missing_seats_are_made_stopped_ones_started_and_running_ones_kept() -> None:
-    plan = plan_seats(4, [record(1, SeatState.STARTING), record(3, SeatState.STOPPED)])
+    plan = plan_seats(range(1, 5), [record(1, SeatState.STARTING), record(3, SeatState.STOPPED)])
     assert plan.create == (2, 4)
     assert plan.start == (3,)
     assert plan.keep == (1,)
 
 
 def test_seats_beyond_the_wanted_number_are_shown_and_never_planned_away() -> None:
-    plan = plan_seats(1, [record(1, SeatState.STARTING), record(2, SeatState.STARTING)])
+    plan = plan_seats([1], [record(1, SeatState.STARTING), record(2, SeatState.STARTING)])
     assert plan.beyond == (2,)
     assert plan.create == plan.start == ()
 
 
 def test_a_paused_seat_stays_as_it_is() -> None:
-    assert plan_seats(1, [record(1, SeatState.PAUSED)]).keep == (1,)
+    assert plan_seats([1], [record(1, SeatState.PAUSED)]).keep == (1,)
 
 
 def facts(memory_gb: int, cpus: float = 8) -> EngineFacts:

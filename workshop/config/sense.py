@@ -94,11 +94,10 @@ def _targets(definition: WorkshopDefinition) -> Iterator[Found]:
         yield ("runtime",), "`runtime` and `targets` contradict each other.", "Take out `runtime`."
     seen: dict[tuple[str, str, str], int] = {}
     for index, target in enumerate(targets):
-        own = ("context", "namespace", "registry", "exposure", "host")
-        if target.runtime != "kubernetes" and (given := [name for name in own if getattr(target, name)]):
+        if target.runtime != "kubernetes" and (given := next(iter(target.of_cluster()), "")):
             yield (
-                ("targets", index, given[0]),
-                f"`{given[0]}` is of clusters, and this target is `{target.runtime}`.",
+                ("targets", index, given),
+                f"`{given}` is of clusters, and this target is `{target.runtime}`.",
                 "Take it out, or write `runtime: kubernetes`.",
             )
         key = (target.runtime, target.context, target.namespace)

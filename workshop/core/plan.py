@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workshop.model.seat import SeatRecord, SeatState
@@ -23,10 +23,9 @@ class SeatPlan:
     """Seats above the wanted number: shown, never removed by `up`."""
 
 
-def plan_seats(wanted: int | Iterable[int], records: Iterable[SeatRecord]) -> SeatPlan:
-    """What it takes to have seats 1 to `wanted`, or those of these numbers."""
+def plan_seats(numbers: Sequence[int], records: Iterable[SeatRecord]) -> SeatPlan:
+    """What it takes to have the seats of these numbers, ascending."""
     found = {record.number: record for record in records}
-    numbers = range(1, wanted + 1) if isinstance(wanted, int) else tuple(sorted(wanted))
     last = max(numbers, default=0)
     keep = tuple(n for n in numbers if n in found and found[n].state in _STANDING)
     return SeatPlan(

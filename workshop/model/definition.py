@@ -206,6 +206,10 @@ class TargetPart(_Part):
     host: str = ""
     """The host name of this cluster's ingress; empty for `kubernetes.host`."""
 
+    def of_cluster(self) -> dict[str, str]:
+        """What it says of its cluster, in place of the `kubernetes` part."""
+        return {name: str(value) for name, value in self if value and name not in ("runtime", "weight")}
+
 
 class WorkshopDefinition(_Part):
     """One workshop: a repository, what its seats look like, and how the class runs."""

@@ -79,7 +79,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         commit = found.request.source.commit if found.request else image.commit if image else ""
         newer = found.request.source.newer if found.request else ""
         classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=commit)
-    seats = plan_seats(wanted.total, records)
+    seats = plan_seats(range(1, wanted.total + 1), records)
     fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=len(records))
     remote = remote_of(runtime)
     end = end_plan(wiring, asked.workshop.definition, elsewhere=remote is not None)

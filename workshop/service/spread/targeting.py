@@ -12,9 +12,6 @@ from workshop.service.reports import Workshop
 if TYPE_CHECKING:
     from workshop.model.definition import TargetPart, WorkshopDefinition
 
-OWN = ("context", "namespace", "registry", "exposure", "host")
-"""What an entry of `targets` may say of its cluster, in place of the `kubernetes` part."""
-
 
 def is_spread(definition: WorkshopDefinition) -> bool:
     """Whether its classes have several parts."""
@@ -33,7 +30,7 @@ def definitions_of(definition: WorkshopDefinition) -> tuple[WorkshopDefinition, 
 
 def _narrowed(definition: WorkshopDefinition, target: TargetPart) -> WorkshopDefinition:
     changes: dict[str, Any] = {"targets": (target,), "runtime": "auto"}
-    said = {name: getattr(target, name) for name in OWN if getattr(target, name)}
+    said = target.of_cluster()
     if target.runtime == "kubernetes" and said:
         changes["kubernetes"] = definition.kubernetes.model_copy(update=said)
     return definition.model_copy(update=changes)
