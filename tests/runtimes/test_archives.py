@@ -7,7 +7,8 @@ import io
 import os
 import tarfile
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from pathlib import Path
 
 import pytest
@@ -223,8 +224,9 @@ async def test_a_failing_source_fails_the_thread_that_reads_it() -> None:
         yield b"1"
         raise ValueError("broken upload")
 
-    with Feed(source()) as feed, pytest.raises(ValueError, match="broken upload"):
-        await asyncio.to_thread(lambda: list(feed))
+    async with Feed(source()) as feed:
+        with pytest.raises(ValueError, match="broken upload"):
+            await asyncio.to_thread(lambda: list(feed))
 
 
 async def test_a_thread_does_not_wait_for_a_source_that_was_given_up() -> None:
@@ -234,11 +236,30 @@ async def test_a_thread_does_not_wait_for_a_source_that_was_given_up() -> None:
         yield b"1"
         await never.wait()
 
-    with Feed(source()) as feed:
+    async with Feed(source()) as feed:
         reading = asyncio.ensure_future(asyncio.to_thread(lambda: list(feed)))
         await asyncio.sleep(0)
     with pytest.raises(InterruptedError):
         await asyncio.wait_for(reading, 5)
+
+
+async def test_a_source_that_is_given_up_can_be_closed_at_once() -> None:
+    never = asyncio.Event()
+
+    async def source() -> AsyncGenerator[bytes, None]:
+        yield b"1"
+        await never.wait()
+
+    async def read() -> None:
+        async with aclosing(source()) as stream, Feed(stream) as feed:
+            await asyncio.to_thread(lambda: (feed.read(1), waiting.set(), feed.read(1)))
+
+    waiting = threading.Event()
+    reading = asyncio.ensure_future(read())
+    assert await asyncio.to_thread(waiting.wait, 5)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
 
 
 async def test_reads_of_any_size_give_the_whole() -> None:
@@ -246,6 +267,6 @@ async def test_reads_of_any_size_give_the_whole() -> None:
         for piece in (b"abc", b"", b"defg", b"h"):
             yield piece
 
-    with Feed(source()) as feed:
+    async with Feed(source()) as feed:
         parts = await asyncio.to_thread(lambda: [feed.read(2), feed.read(3), feed.read(10), feed.read(1)])
     assert parts == [b"ab", b"cde", b"fgh", b""]

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import CancelledError, Executor, wait
+from typing import Any
 
 
 async def pull(
@@ -29,22 +30,29 @@ class Feed:
     """The other way: an async iterator as a blocking one, for a thread that reads it while the loop goes on.
 
     Use as a context manager around the awaited thread: leaving it (a cancelled call, say) makes the thread's next
-    read raise `InterruptedError` instead of waiting for ever.
+    read raise `InterruptedError` instead of waiting for ever. When it is left, the source is at rest and can be closed.
     """
 
     def __init__(self, source: AsyncIterator[bytes]) -> None:
         self._source = source
         self._loop = asyncio.get_running_loop()
         self._ended = threading.Event()
+        self._asked: asyncio.Task[Any] | None = None
         self._rest = b""
 
-    def __enter__(self) -> Feed:
+    async def __aenter__(self) -> Feed:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._ended.set()
+        if self._asked is not None and not self._asked.done():
+            self._asked.cancel()
+            await asyncio.wait((self._asked,))
 
     async def _next(self) -> bytes | None:
+        if self._ended.is_set():
+            return None
+        self._asked = asyncio.current_task()
         return await anext(self._source, None)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -61,9 +69,12 @@ class Feed:
                 future.cancel()
                 raise InterruptedError("the transfer was given up")
         try:
-            return future.result()
+            piece = future.result()
         except CancelledError as error:
             raise InterruptedError("the transfer was given up") from error
+        if piece is None and self._ended.is_set():
+            raise InterruptedError("the transfer was given up")
+        return piece
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes as a file gives them; fewer only at the end."""

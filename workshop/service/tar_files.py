@@ -34,9 +34,8 @@ async def in_thread(stream: AsyncIterator[bytes], work: Callable[[Members], T], 
     Raises:
         SeatFailed: the stream is damaged or ended early.
     """
-    async with aclosing(cast("AsyncGenerator[bytes, None]", stream)):
-        with Feed(stream) as feed:
-            return await asyncio.to_thread(_work, feed, work, path)
+    async with aclosing(cast("AsyncGenerator[bytes, None]", stream)), Feed(stream) as feed:
+        return await asyncio.to_thread(_work, feed, work, path)
 
 
 def _work(feed: Feed, work: Callable[[Members], T], path: str) -> T:

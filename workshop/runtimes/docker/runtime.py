@@ -351,7 +351,7 @@ class DockerRuntime:
             owner = owner_of(client, found["Id"], image.seat_user)
             put_archive(client, found["Id"], image.home, clean, feed, owner, number)
 
-        with Feed(tar) as feed:
+        async with Feed(tar) as feed:
             await self._engine.call(write, patience=None)
 
     def shell_command(self, classroom: Classroom, number: int) -> tuple[str, ...]:

@@ -195,7 +195,7 @@ class ProcessRuntime:
     async def write_files(self, classroom: Classroom, number: int, path: str, tar: AsyncIterator[bytes]) -> None:
         clean = relative_path(path)
         folder, _ = self._seats.find(classroom, number)
-        with Feed(tar) as feed:
+        async with Feed(tar) as feed:
             await asyncio.to_thread(unpack, feed, folder.home, clean)
 
     def shell_command(self, classroom: Classroom, number: int) -> tuple[str, ...]:
