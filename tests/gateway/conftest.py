@@ -10,7 +10,7 @@ import re
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -61,6 +61,7 @@ class FakeRoom:
         self.acts: list[tuple[str, dict[str, Any]]] = []
         self.ends: datetime | None = classroom.ends
         self.messages: tuple[str, ...] = ()
+        self.works: dict[int, Callable[[], AsyncGenerator[bytes, None]]] = {}
         self._changed = asyncio.Event()
         for number in range(1, classroom.seats + 1):
             self.add(number)
@@ -116,6 +117,9 @@ class FakeRoom:
 
     def joinable(self) -> tuple[int, ...]:
         return tuple(number for number, seat in sorted(self.seats.items()) if seat.state is SeatState.READY)
+
+    def work(self, number: int) -> AsyncGenerator[bytes, None]:
+        return self.works[number]()
 
     @property
     def closing(self) -> bool:

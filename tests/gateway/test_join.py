@@ -123,6 +123,15 @@ async def test_a_wrong_code_is_told_kindly_and_opens_nothing(house: House, stude
         assert answer.headers["Location"] == "/join?why=seat"
 
 
+async def test_a_code_that_was_mistyped_stays_in_its_field_as_text(house: House, student_of: NewStudent) -> None:
+    student = student_of(house)
+    form = {"token": await student.form_token(), "code": 'AB"><b>CD EFGH'}
+    async with student.session.post("/join/code", data=form) as answer:
+        assert 'name="code" value="ABbCD EFGH"' in await answer.text()
+    async with student.get("/s/abcd2345") as answer:
+        assert 'name="code" value="abcd2345"' in await answer.text()
+
+
 async def test_links_looked_at_by_chat_programs_and_prefetchers_claim_nothing(
     house: House, student_of: NewStudent
 ) -> None:

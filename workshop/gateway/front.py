@@ -22,6 +22,8 @@ from workshop.gateway.seat_page import PATH as ROOM_PATH
 from workshop.gateway.seat_page import SeatPage
 from workshop.gateway.seating import Seating
 from workshop.gateway.seatmap import SeatMap
+from workshop.gateway.take_home import PATH as TAKE_HOME_PATH
+from workshop.gateway.take_home import TakeHome
 from workshop.model.events import FilesChanged
 from workshop.model.seat import parse_seat_name, seat_name
 from workshop.ports.room import ReportFact
@@ -51,6 +53,7 @@ class Front:
         pages: Pages,
         join: Join,
         seat_page: SeatPage,
+        take_home: TakeHome,
         check: RoomCheckPage,
         proxy: Proxy,
         peers: Peers,
@@ -65,6 +68,7 @@ class Front:
         self._pages = pages
         self._join = join
         self._seat_page = seat_page
+        self._take_home = take_home
         self._check = check
         self._proxy = proxy
         self._peers = peers
@@ -163,6 +167,8 @@ class Front:
             if wants_page(request):
                 return self._join.over(request)
             return answer_json({"error": "the class is over"}, status=410)
+        if rest == ROOM_PATH + TAKE_HOME_PATH and request.method == "GET":
+            return await self._take_home.answer(request, number)
         if rest.startswith(ROOM_PATH):
             answer = await self._seat_page.handle(request, number, browser, rest[len(ROOM_PATH) :])
             return answer or self._problem(request, 404, "missing")

@@ -22,6 +22,8 @@ from workshop.model.seat import seat_name
 
 POLL_SECONDS = 3
 """How often a waiting page asks."""
+CODE_LENGTH = 16
+"""Of the field for codes: eight signs and whatever somebody puts between them."""
 NOTICES = ("seat", "code", "pin", "stale", "cookies", "slow", "gone")
 _PREVIEW = re.compile(
     r"bot\b|crawl|spider|preview|whatsapp|facebookexternalhit|slack|telegram|discord|skype|teams|embedly|"
@@ -72,7 +74,14 @@ class Join:
         why = request.query.get("why", "")
         return self._form(request, browser, why if why in NOTICES else "")
 
-    def _form(self, request: web.BaseRequest, browser: str | None, notice: str, *, status: int = 200) -> web.Response:
+    def _form(
+        self, request: web.BaseRequest, browser: str | None, notice: str, *, status: int = 200, typed: str = ""
+    ) -> web.Response:
+        """The join page.
+
+        Args:
+            typed: the code that did not fit, to be looked at again and mended.
+        """
         browser = browser or self._cookies.new_browser()
         response = self._pages.page(
             request,
@@ -84,6 +93,8 @@ class Join:
             joining=self._settings.join,
             pin=bool(self._seating.pin()),
             own=self._seating.own(browser),
+            typed="".join(sign for sign in typed if sign.isalnum() or sign in " -")[:CODE_LENGTH],
+            code_length=CODE_LENGTH,
         )
         self._remember(response, request, browser)
         return response
@@ -149,9 +160,10 @@ class Join:
         browser, fields = await self._read(request)
         if browser is None:
             return self._form(request, None, "stale", status=403)
-        number = await self._number(request, fields.get("code", ""))
+        typed = fields.get("code", "")
+        number = await self._number(request, typed)
         if number is None:
-            return self._form(request, browser, "code", status=403)
+            return self._form(request, browser, "code", status=403, typed=typed)
         self._waiting.leave(browser)
         if address := self._peers.link(number):
             return send_on(address)
@@ -194,9 +206,10 @@ class Join:
         if request.method == "HEAD" or _PREVIEW.search(request.headers.get("User-Agent", "")):
             return self._pages.page(request, "preview")
         browser = self._cookies.browser_of(request) or self._cookies.new_browser()
-        number = await self._number(request, unquote(text))
+        typed = unquote(text)
+        number = await self._number(request, typed)
         if number is None:
-            return self._form(request, browser, "code", status=404)
+            return self._form(request, browser, "code", status=404, typed=typed)
         self._waiting.leave(browser)
         if address := self._peers.link(number):
             return send_on(address)

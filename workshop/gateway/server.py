@@ -31,6 +31,7 @@ from workshop.gateway.seat_page import SeatPage
 from workshop.gateway.seating import Seating
 from workshop.gateway.seatmap import SeatMap
 from workshop.gateway.settings import GatewaySettings
+from workshop.gateway.take_home import TakeHome
 from workshop.gateway.waiting import WaitingRoom
 from workshop.model.events import Warned
 from workshop.ports.room import ReportFact, RoomView
@@ -85,11 +86,12 @@ class Gateway:
         self._proxy = Proxy(self._seats, self.presence, self._compression, max_body=self._settings.max_body)
         self._seat_page = SeatPage(self._seats, cookies, pages, self.presence, report, self._settings)
         self._check = RoomCheckPage(self._seats, cookies, pages, report)
+        take_home = TakeHome(room, self._seats, pages)
         self._peers = Peers(self._seats, seating, cookies, joining=self._settings.join)
         join = Join(self._seats, seating, cookies, pages, Attempts(), self._waiting, self._peers, self._settings)
         self._front = Front(
-            self._seats, seating, cookies, pages, join, self._seat_page, self._check, self._proxy, self._peers,
-            seat_bar=self._settings.seat_bar, report=report,
+            self._seats, seating, cookies, pages, join, self._seat_page, take_home, self._check, self._proxy,
+            self._peers, seat_bar=self._settings.seat_bar, report=report,
         )  # fmt: skip
         self._certificate: Certificate | None = None
         self._runner: web.ServerRunner | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +44,14 @@ class RoomView(Protocol):
 
     def joinable(self) -> tuple[int, ...]:
         """Numbers that the join page may give out now, in order, spares last; claims are the store's business."""
+        ...
+
+    def work(self, number: int) -> AsyncGenerator[bytes, None]:
+        """The participant's files as a zip, made while it is read; of a seat that is broken too.
+
+        Raises:
+            WorkshopError: the seat's files cannot be read (now).
+        """
         ...
 
     @property

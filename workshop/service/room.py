@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -107,6 +107,11 @@ class Room:
             strips_prefix=command.strips_prefix,
             ready=state_of(seat) is SeatState.READY and bool(seat.record.endpoint),
         )
+
+    def work(self, number: int) -> AsyncGenerator[bytes, None]:
+        from workshop.service.take_home import zipped  # when the first participant asks
+
+        return zipped(self._runtime, self.classroom, number)
 
     def joinable(self) -> tuple[int, ...]:
         return tuple(

@@ -9,7 +9,7 @@ import os
 import posixpath
 import tarfile
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, contextmanager
 from pathlib import Path
 from typing import IO, Any, TypeVar, cast
 
@@ -39,13 +39,26 @@ async def in_thread(stream: AsyncIterator[bytes], work: Callable[[Members], T], 
 
 
 def _work(feed: Feed, work: Callable[[Members], T], path: str) -> T:
+    with members_of(feed, path) as members:
+        return work(members)
+
+
+@contextmanager
+def members_of(feed: Feed, path: str = ".") -> Iterator[Members]:
+    """The members of a stream, for a thread that reads them in the block; at its end the stream was whole.
+
+    Args:
+        path: what the stream was asked for.
+
+    Raises:
+        SeatFailed: the stream is damaged or ended early.
+    """
     try:
         members = Members(feed, path)
-        result = work(members)
+        yield members
         members.finish()
     except tarfile.TarError as error:
         raise SeatFailed(f"What was read of the seat is damaged: {error}.") from error
-    return result
 
 
 class Members:
