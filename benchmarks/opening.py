@@ -2,11 +2,13 @@
 
     python benchmarks/opening.py [--seats 10] [--rounds 3] [--base IMAGE] [--ca-bundle FILE]
 
-Needs a Docker engine. Each round opens and closes a class in three ways, one after the other, on the same machine:
+Needs a Docker engine. Two images: the one that `workshop build` makes, whose JupyterLab starts in a third of the
+processor time, and a stock one, a repository's own Dockerfile with `pip install jupyterlab`. Each round opens and
+closes a class in these ways, one after the other, on the same machine:
 
-- `workshop up`, as a process of its own, from its call on;
-- a shell's loop of `docker run -d` from the same image, with the same command in each seat;
-- the same loop from an image with nothing but `pip install jupyterlab`, started as its documentation says.
+- `workshop up` from either image, as a process of its own, from its call on;
+- a shell's loop of `docker run -d` from either image, with the same command in each seat;
+- the loop from the stock image, started as JupyterLab's documentation says.
 
 A seat is ready when it answers HTTP 200; all are asked in the same way and at the same pace. Medians of the rounds.
 
@@ -27,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 
@@ -113,15 +115,24 @@ class Alone:
         return max(self.ready, (seats + 1) / 2 * self.busy / CORES)
 
 
+@dataclass(frozen=True)
+class Subject:
+    """A workshop whose class is opened, and its image's digest once it is built."""
+
+    name: str
+    repository: Path
+    digest: str = ""
+
+
 class Bench:
-    """The repository, images and folders of one run. Everything it makes is removed by `close`."""
+    """The repositories, images and folders of one run. Everything it makes is removed by `close`."""
 
     def __init__(self, seats: int, base: str, ca_bundle: str) -> None:
         self.seats = seats
         self.folder = Path(tempfile.mkdtemp(prefix="wb-"))
-        self.repository = self.folder / "repository"
-        self.stock = f"{PREFIX}/stock:{os.getpid()}"
         self.name = f"bench-{os.getpid()}"
+        self.ours = Subject(self.name, self.folder / "ours")
+        self.stock = Subject(f"{self.name}-stock", self.folder / "stock")
         self._base, self._ca_bundle = base, ca_bundle
         self._environment = os.environ | {
             "HOME": str(self.folder),
@@ -133,50 +144,49 @@ class Bench:
         }
 
     def prepare(self) -> None:
-        """Build both images, and the repository of ours."""
-        self.repository.mkdir()
-        (self.repository / "workshop.yaml").write_text(
-            f"title: {self.name}\nsource: .\nseats: {self.seats}\nspares: 0\nruntime: docker\n"
-            "limits:\n  memory: 512 MB\n"
-        )
-        (self.repository / "requirements.txt").write_text("")
-        (self.repository / "lesson.ipynb").write_text(NOTEBOOK)
-        run(["git", "init", "-q", str(self.repository)])
-        self.commit()
-        context = self.folder / "stock"
-        context.mkdir()
+        """Make both repositories."""
+        for subject in (self.ours, self.stock):
+            subject.repository.mkdir()
+            (subject.repository / "workshop.yaml").write_text(
+                f"title: {subject.name}\nsource: .\nseats: {self.seats}\nspares: 0\nruntime: docker\n"
+                "limits:\n  memory: 512 MB\n"
+            )
+            (subject.repository / "lesson.ipynb").write_text(NOTEBOOK)
+            run(["git", "init", "-q", str(subject.repository)])
+        (self.ours.repository / "requirements.txt").write_text("")
         if self._ca_bundle:
-            shutil.copy(self._ca_bundle, context / "ca.crt")
+            shutil.copy(self._ca_bundle, self.stock.repository / "ca.crt")
         else:
-            (context / "ca.crt").touch()
-        (context / "Dockerfile").write_text(
+            (self.stock.repository / "ca.crt").touch()
+        (self.stock.repository / "Dockerfile").write_text(
             f"FROM {self._base}\nCOPY ca.crt /ca.crt\n"
             "RUN python3 -m venv /opt/venv && if [ -s /ca.crt ]; then export PIP_CERT=/ca.crt; fi "
             "&& /opt/venv/bin/pip install -q jupyterlab && useradd -m student\n"
             "ENV PATH=/opt/venv/bin:$PATH\nUSER student\nWORKDIR /home/student\n"
         )
-        run(["docker", "build", "-q", "-t", self.stock, str(context)])
+        for subject in (self.ours, self.stock):
+            self.commit(subject)
 
-    def commit(self) -> None:
-        who = ["-c", "user.name=bench", "-c", "user.email=bench@example.org"]
-        run(["git", "-C", str(self.repository), "add", "."])
-        run(["git", "-C", str(self.repository), *who, "commit", "-qm", "change"])
+    def commit(self, subject: Subject) -> None:
+        git = ["git", "-C", str(subject.repository), "-c", "user.name=bench", "-c", "user.email=bench@example.org"]
+        run([*git, "add", "."])
+        run([*git, "commit", "-qm", "change"])
 
     def workshop(self, *words: str) -> str:
         """The output of a call that has to succeed."""
         return run([sys.executable, "-m", "workshop", *words], env=self._environment)
 
-    def build(self) -> tuple[str, float]:
-        """The image's digest, and the seconds from call to end."""
+    def build(self, subject: Subject) -> tuple[Subject, float]:
+        """The workshop with its image, and the seconds from call to end."""
         began = perf_counter()
-        document = json.loads(self.workshop("build", str(self.repository), "--json"))
-        return document["digest"], perf_counter() - began
+        document = json.loads(self.workshop("build", str(subject.repository), "--json"))
+        return replace(subject, digest=document["digest"]), perf_counter() - began
 
-    def open_ours(self) -> Opening:
+    def open_class(self, subject: Subject) -> Opening:
         """`workshop up`; its lines say when each seat was ready."""
         began = perf_counter()
         moments: list[float] = []
-        words = ["up", str(self.repository), "--name", self.name, "--yes"]
+        words = ["up", str(subject.repository), "--name", subject.name, "--yes"]
         with subprocess.Popen(
             [sys.executable, "-m", "workshop", *words], env=self._environment,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
@@ -191,9 +201,9 @@ class Bench:
             raise SystemExit(f"workshop up ended with {process.returncode}:\n{''.join(said)}")
         return Opening.of(moments)
 
-    def close_ours(self) -> float:
+    def close_class(self, name: str) -> float:
         began = perf_counter()
-        self.workshop("down", self.name, "--discard", "--yes")
+        self.workshop("down", name, "--discard", "--yes")
         return perf_counter() - began
 
     def open_by_hand(
@@ -238,16 +248,16 @@ class Bench:
 
     def close(self) -> None:
         """Remove everything of this run."""
+        names = {self.ours.name, self.stock.name}
         rooms = json.loads(self.workshop("list", "--json"))["classrooms"]
-        if self.name in {room["classroom"] for room in rooms}:
-            self.close_ours()
-        names = run(["docker", "ps", "-aq", "--filter", f"name=^{self.name}-"]).split()
-        if names:
-            run(["docker", "rm", "-f", *names])
-        images = {image["digest"] for image in json.loads(self.workshop("images", "--json"))["images"]
-                  if image["workshop"] == self.name}  # fmt: skip
-        for image in (*images, self.stock):
-            subprocess.run(["docker", "image", "rm", "-f", image], capture_output=True, check=False)
+        for name in names & {room["classroom"] for room in rooms}:
+            self.close_class(name)
+        containers = run(["docker", "ps", "-aq", "--filter", f"name=^{self.name}-"]).split()
+        if containers:
+            run(["docker", "rm", "-f", *containers])
+        images = json.loads(self.workshop("images", "--json"))["images"]
+        for digest in (image["digest"] for image in images if image["workshop"] in names):
+            subprocess.run(["docker", "image", "rm", "-f", digest], capture_output=True, check=False)
         shutil.rmtree(self.folder)
 
 
@@ -276,7 +286,7 @@ def busy_seconds() -> float:
     return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
-def by_hand_from_ours(image: str) -> tuple[Callable[[int], tuple[str, ...]], Callable[[int], str]]:
+def seat_by_hand(image: str) -> tuple[Callable[[int], tuple[str, ...]], Callable[[int], str]]:
     """The command and the ready path of a seat, as `workshop` would give them."""
     room = Classroom(
         name="bench", uid=new_uid(), key=new_key(), workshop="bench", runtime="docker", image=image, commit="", seats=1,
@@ -299,44 +309,50 @@ def help_milliseconds() -> float:
     return statistics.median(times)
 
 
+def compared(what: str, ours: Measured, loop: Measured, alone: Sequence[Alone], seats: int) -> list[Goal]:
+    """The rows of a class and a loop from one image."""
+    floor = Alone(statistics.median(one.ready for one in alone), statistics.median(one.busy for one in alone))
+    looks: tuple[tuple[str, Callable[[Opening], float], float, float], ...] = (
+        ("all ready", lambda opening: opening.all, 0.95, floor.all_of(seats)),
+        ("mean seat", lambda opening: opening.mean, 0.6, floor.mean_of(seats)),
+        ("first seat", lambda opening: opening.first, 0.4, floor.ready),
+    )
+    rows = [
+        Goal(f"{name}, {what}, both", ours.median(look), loop.median(look), goal, least)
+        for name, look, goal, least in looks
+    ]
+    return [*rows, Goal(f"teardown, {what}, docker rm -f", ours.closing, loop.closing, 0.6)]
+
+
 def measure(bench: Bench, rounds: int) -> tuple[list[Goal], float]:
     """Every row that compares, and the seconds of a rebuild after a commit that touches only a notebook."""
     bench.prepare()
-    digest, _ = bench.build()
-    (bench.repository / "lesson.ipynb").write_text(NOTEBOOK.replace("{}", '{"touched": true}'))
-    bench.commit()
-    digest, rebuild = bench.build()
-    ours, loop, stock = Measured(), Measured(), Measured()
-    command, path = by_hand_from_ours(digest)
-    alone = []
+    bench.build(bench.ours)
+    (bench.ours.repository / "lesson.ipynb").write_text(NOTEBOOK.replace("{}", '{"touched": true}'))
+    bench.commit(bench.ours)
+    ours, rebuild = bench.build(bench.ours)
+    stock, _ = bench.build(bench.stock)
+    classes: dict[str, Measured] = {ours.name: Measured(), stock.name: Measured()}
+    loops: dict[str, Measured] = {ours.name: Measured(), stock.name: Measured()}
+    alone: dict[str, list[Alone]] = {ours.name: [], stock.name: []}
+    documented = Measured()
     for number in range(rounds):
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
-        ours.openings.append(bench.open_ours())
-        ours.closings.append(bench.close_ours())
-        loop.openings.append(bench.open_by_hand(digest, command, path))
-        loop.closings.append(bench.close_by_hand())
-        alone.append(bench.open_alone(digest, command, path))
-        stock.openings.append(bench.open_by_hand(bench.stock, lambda _: STOCK_COMMAND, lambda _: "/api"))
-        stock.closings.append(bench.close_by_hand())
-    floor = Alone(statistics.median(one.ready for one in alone), statistics.median(one.busy for one in alone))
-    seats = bench.seats
-    rows = [
-        Goal(
-            "all ready, loop from our image", ours.median(lambda o: o.all), loop.median(lambda o: o.all), 0.95,
-            floor.all_of(seats),
-        ),
-        Goal(
-            "mean seat, loop from our image", ours.median(lambda o: o.mean), loop.median(lambda o: o.mean), 0.6,
-            floor.mean_of(seats),
-        ),
-        Goal(
-            "first seat, loop from our image", ours.median(lambda o: o.first), loop.median(lambda o: o.first), 0.4,
-            floor.ready,
-        ),
-        Goal("all ready, loop from stock JupyterLab", ours.median(lambda o: o.all), stock.median(lambda o: o.all), 0.5),
-        Goal("teardown, loop of docker rm -f", ours.closing, loop.closing, 0.6),
-    ]  # fmt: skip
-    return rows, rebuild
+        for subject in (ours, stock):
+            command, path = seat_by_hand(subject.digest)
+            classes[subject.name].openings.append(bench.open_class(subject))
+            classes[subject.name].closings.append(bench.close_class(subject.name))
+            loops[subject.name].openings.append(bench.open_by_hand(subject.digest, command, path))
+            loops[subject.name].closings.append(bench.close_by_hand())
+            alone[subject.name].append(bench.open_alone(subject.digest, command, path))
+        documented.openings.append(bench.open_by_hand(stock.digest, lambda _: STOCK_COMMAND, lambda _: "/api"))
+        bench.close_by_hand()
+    rows = []
+    for subject, what in ((ours, "our image"), (stock, "stock image")):
+        name = subject.name
+        rows += compared(what, classes[name], loops[name], alone[name], bench.seats)
+    all_of_ours, all_of_theirs = (one.median(lambda opening: opening.all) for one in (classes[ours.name], documented))
+    return [*rows, Goal("all ready, our image against stock JupyterLab", all_of_ours, all_of_theirs, 0.5)], rebuild
 
 
 def main() -> int:

@@ -6,15 +6,17 @@ import asyncio
 import contextlib
 import os
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from workshop.errors import GatewayFailed, RuntimeUnreachable
+from workshop.errors import GatewayFailed
 from workshop.model.classroom import Classroom
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
-from workshop.runtimes.kubernetes.exec_stream import STDOUT, PodPlace, pod_command
+from workshop.runtimes.kubernetes.exec_stream import STDOUT, PodCommand, PodPlace, pod_command
 from workshop.runtimes.kubernetes.exposure import choose_exposure, door_of, ingress_class
 from workshop.runtimes.kubernetes.gateway_objects import PORT, GatewayObjects, GatewayWishes
+from workshop.runtimes.kubernetes.local_end import LocalEnd
 from workshop.runtimes.kubernetes.names import GATEWAY_KIND, base_name, selector
 from workshop.runtimes.kubernetes.objects import SeatObjects
 from workshop.runtimes.kubernetes.port_forward import FindPod, LocalForward
@@ -225,56 +227,42 @@ class SocketRelay:
         self._find = find
         self._path = path
         self._remote = remote
-        self._server: asyncio.Server | None = None
-        self._closing = False
-        self._connections: set[asyncio.Task[None]] = set()
+        self._end = LocalEnd(self._connect)
+
+    @contextlib.asynccontextmanager
+    async def _connect(self) -> AsyncIterator[_Output]:
+        argv = ("python3", "-c", _RELAY, self._remote)
+        async with pod_command(self._client, await self._find(), argv, stdin=True) as command:
+            yield _Output(command)
 
     async def start(self) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
         try:
-            self._server = await asyncio.start_unix_server(self._accept, str(self._path))
+            await self._end.listen_at(str(self._path))
         finally:
             os.umask(before)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        argv = ("python3", "-c", _RELAY, self._remote)
-        try:
-            async with pod_command(self._client, await self._find(), argv, stdin=True) as command:
-
-                async def upwards() -> None:
-                    while data := await reader.read(65536):
-                        await command.send(data)
-                    await command.close_input()
-
-                up = asyncio.create_task(upwards())
-                try:
-                    async for channel, data in command:
-                        if channel == STDOUT:
-                            writer.write(data)
-                            await writer.drain()
-                finally:
-                    up.cancel()
-                    await asyncio.gather(up, return_exceptions=True)
-        except (ApiRefused, GatewayFailed, RuntimeUnreachable, ConnectionError):
-            pass  # whoever connected sees the connection close, as with a gateway that has gone
-        except asyncio.CancelledError:
-            if not self._closing:
-                raise
-        finally:
-            self._connections.discard(task)
-            writer.close()
-
     async def aclose(self) -> None:
-        self._closing = True
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await self._end.aclose()
         with contextlib.suppress(FileNotFoundError):
             self._path.unlink()
+
+
+class _Output:
+    """A command as a stream: its input, and its standard output alone."""
+
+    def __init__(self, command: PodCommand) -> None:
+        self._command = command
+
+    async def send(self, data: bytes) -> None:
+        await self._command.send(data)
+
+    async def end_input(self) -> None:
+        await self._command.close_input()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for channel, data in self._command:
+            if channel == STDOUT:
+                yield data

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import aiohttp
 
-from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable
+from workshop.errors import PortTaken, RuntimeUnreachable
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.exec_stream import V4, PodPlace
+from workshop.runtimes.kubernetes.local_end import PIECE, LocalEnd
 
 FindPod = Callable[[], Awaitable[PodPlace]]
 DATA, ERROR = 0, 1
-PIECE = 64 * 1024
 
 
 class PodConnection:
@@ -42,7 +42,8 @@ class PodConnection:
             if rest:
                 yield rest
 
-    async def close(self) -> None:
+    async def end_input(self) -> None:
+        """Close the connection: this protocol knows no half of one."""
         await self._socket.close()
 
 
@@ -91,9 +92,12 @@ class LocalForward:
         self._client = client
         self._find = find
         self._port = port
-        self._server: asyncio.Server | None = None
-        self._closing = False
-        self._connections: set[asyncio.Task[None]] = set()
+        self._end = LocalEnd(self._connect)
+
+    @contextlib.asynccontextmanager
+    async def _connect(self) -> AsyncIterator[PodConnection]:
+        async with pod_connection(self._client, await self._find(), self._port) as connection:
+            yield connection
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> tuple[str, int]:
         """Listen; the address that was bound.
@@ -102,47 +106,11 @@ class LocalForward:
             PortTaken: another program listens there.
         """
         try:
-            self._server = await asyncio.start_server(self._accept, host, port)
+            return await self._end.listen(host, port)
         except OSError as error:
             raise PortTaken(
                 f"Port {port} on {host} cannot be used: {error.strerror}.", hint="Choose another."
             ) from error
-        bound = self._server.sockets[0].getsockname()
-        return bound[0], bound[1]
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._connections.add(task)
-        try:
-            async with pod_connection(self._client, await self._find(), self._port) as connection:
-                up = asyncio.create_task(_upwards(reader, connection))
-                try:
-                    async for data in connection:
-                        writer.write(data)
-                        await writer.drain()
-                finally:
-                    up.cancel()
-                    await asyncio.gather(up, return_exceptions=True)
-        except (ApiRefused, GatewayFailed, RuntimeUnreachable, ConnectionError):
-            pass  # the browser sees a closed connection and asks again
-        except asyncio.CancelledError:
-            if not self._closing:
-                raise
-        finally:
-            self._connections.discard(task)
-            writer.close()
 
     async def aclose(self) -> None:
-        self._closing = True
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._connections):
-            task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
-
-
-async def _upwards(reader: asyncio.StreamReader, connection: PodConnection) -> None:
-    while data := await reader.read(PIECE):
-        await connection.send(data)
-    await connection.close()
+        await self._end.aclose()
