@@ -56,6 +56,22 @@ async def every(wiring: Wiring, *, only: str = "") -> tuple[FoundRoom, ...]:
     return tuple(sorted(found.values(), key=lambda room: (room.classroom.created, room.classroom.name)))
 
 
+async def search_for(wiring: Wiring, name: str) -> tuple[FoundRoom, ...]:
+    """The classrooms among which the class of this name (or uid) is.
+
+    One that this machine knows is looked for where it is: a verb on it loads no other engine's client, and waits for
+    no cluster that does not answer. Everywhere only when it is not there (any more), or has parts on other targets.
+    """
+    places = {target_of(one) for one in wiring.store.remembered() if name in (one.name, one.uid)}
+    if len(places) == 1 and places <= set(wiring.searched_targets()):
+        wiring.unreachable.clear()
+        found = await _search(wiring, tuple(places))
+        mine = [room for room in found.values() if name in (room.classroom.name, room.classroom.uid)]
+        if len(mine) == 1 and not parts_of(mine[0].classroom):
+            return (mine[0],)
+    return await every(wiring)
+
+
 async def _search(wiring: Wiring, targets: Sequence[Target]) -> dict[str, FoundRoom]:
     results = await asyncio.gather(*(_patiently(wiring, target) for target in targets), return_exceptions=True)
     found: dict[str, FoundRoom] = {}
@@ -134,7 +150,7 @@ async def find(wiring: Wiring, which: str, *, only: str = "", called: str = "") 
         RuntimeUnreachable: there is none on the runtimes that answer, and that on which it is known to be, or that was
             asked for, does not answer.
     """
-    rooms = await every(wiring, only=only)
+    rooms = await (every(wiring, only=only) if only else search_for(wiring, which))
     for room in rooms:
         if which in (room.classroom.name, room.classroom.uid):
             return room

@@ -95,18 +95,18 @@ async def whole(wiring: Wiring, name: str) -> Whole:
         UnknownClassroom: there is none.
         RuntimeUnreachable: there is none on the runtimes that answer, and one does not answer.
     """
-    every = await rooms.every(wiring)
-    mine = [room for room in every if name in (room.classroom.name, room.classroom.uid)]
+    found = await rooms.search_for(wiring, name)
+    mine = [room for room in found if name in (room.classroom.name, room.classroom.uid)]
     if mine:
-        return joined(wiring, mine[0].classroom, every)
+        return joined(wiring, mine[0].classroom, found)
     silent = [
         room
         for room in wiring.store.remembered()
         if room.name == name and parts_of(room) and target_of(room) in wiring.unreachable
     ]
     if silent:
-        return joined(wiring, rooms.current(wiring, silent[0]), every)
-    raise rooms.unknown(wiring, name, every)
+        return joined(wiring, rooms.current(wiring, silent[0]), found)
+    raise rooms.unknown(wiring, name, found)
 
 
 def joined(wiring: Wiring, one: Classroom, every: Iterable[FoundRoom]) -> Whole:
