@@ -37,6 +37,7 @@ KINDS = {
     "limitranges": "LimitRange",
     "persistentvolumeclaims": "PersistentVolumeClaim",
     "persistentvolumes": "PersistentVolume",
+    "storageclasses": "StorageClass",
     "statefulsets": "StatefulSet",
     "deployments": "Deployment",
     "daemonsets": "DaemonSet",
@@ -48,7 +49,7 @@ KINDS = {
     "roles": "Role",
     "rolebindings": "RoleBinding",
 }
-CLUSTER_WIDE = {"namespaces", "nodes", "persistentvolumes", "ingressclasses"}
+CLUSTER_WIDE = {"namespaces", "nodes", "persistentvolumes", "storageclasses", "ingressclasses"}
 KEPT_EVENTS = 20_000
 
 

@@ -503,18 +503,6 @@ async def test_an_object_that_is_held_is_named_and_the_record_stays_until_it_is_
     assert (await runtime.close(room)).left == ()
 
 
-async def test_volumes_that_a_storage_class_keeps_are_named(
-    api: ApiServer, named: Node, runtime: KubernetesRuntime
-) -> None:
-    room = await runtime.open(classroom("algebra"))
-    claim = {"namespace": "workshop-algebra", "name": "seat-ws-algebra-1"}
-    spec = {"persistentVolumeReclaimPolicy": "Retain", "claimRef": claim}
-    volume = {"kind": "PersistentVolume", "metadata": {"name": "pv-7"}, "spec": spec}
-    api.call(lambda: api.make("persistentvolumes", volume))
-    (survivor,) = (await runtime.close(room)).left
-    assert (survivor.kind, survivor.name) == ("PersistentVolume", "pv-7")
-
-
 # How much is asked of the server
 
 

@@ -5,6 +5,7 @@ Implements `ports.remote.RemoteSide`.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -32,6 +33,7 @@ from workshop.runtimes.kubernetes.gateway_objects import CONTROL_SOCKET, Gateway
 from workshop.runtimes.kubernetes.memories import memories_of
 from workshop.runtimes.kubernetes.objects import SeatObjects
 from workshop.runtimes.kubernetes.rooms import Rooms
+from workshop.runtimes.kubernetes.volumes import storage_problems
 from workshop.runtimes.kubernetes.wishes import wishes_of
 
 if TYPE_CHECKING:
@@ -67,7 +69,10 @@ class ClusterSide:
                 await self._rooms.refuse_namespace(classroom, place)
             except (NameInUse, RuntimeRefused) as error:
                 return (Problem("kubernetes.namespace", error.message, error.hint),)
-            return await door_problems(self._client, part, place)
+            doors, storage = await asyncio.gather(
+                door_problems(self._client, part, place), storage_problems(self._client, part)
+            )
+            return doors + storage
         where = "" if place.own else f" --set kubernetes_namespace={place.namespace}"
         return (
             Problem(

@@ -45,6 +45,15 @@ def pod_name(classroom_name: str, number: int) -> str:
     return f"{base_name(classroom_name)}-{number}"
 
 
+VOLUME = "seat"
+"""What a pod calls the volume of its seat, made with the pod or claimed."""
+
+
+def claim_name(pod: str) -> str:
+    """The claim of a seat's volume, as the StatefulSet names it."""
+    return f"{VOLUME}-{pod}"
+
+
 def seat_number(pod: str) -> int | None:
     """The number of the seat that a pod of the StatefulSet runs."""
     match = re.search(r"-(\d+)$", pod)

@@ -21,6 +21,7 @@ from workshop.runtimes.kubernetes.names import (
     ROOM_KIND,
     ROSTER,
     SEAT_KIND,
+    VOLUME,
     base_name,
     object_annotations,
     object_labels,
@@ -255,7 +256,7 @@ class SeatObjects:
         if part.storage_class:
             spec["storageClassName"] = part.storage_class
         return {
-            "metadata": {"name": "seat", "labels": object_labels(self.classroom, "volume")},
+            "metadata": {"name": VOLUME, "labels": object_labels(self.classroom, "volume")},
             "spec": spec,
         }
 
@@ -272,7 +273,7 @@ class SeatObjects:
             "volumes": [{"name": "files", "secret": {"secretName": f"{self.base}-seats", "defaultMode": 0o440}}],
         }
         if not part.storage:
-            spec["volumes"].append({"name": "seat", "emptyDir": {}})
+            spec["volumes"].append({"name": VOLUME, "emptyDir": {}})
         spec |= placement(part)
         return {
             "metadata": {
@@ -300,7 +301,7 @@ class SeatObjects:
             "securityContext": container_security(),
         }
         if filling:
-            container["volumeMounts"] = [*files, {"name": "seat", "mountPath": launcher.VOLUME_PATH}]
+            container["volumeMounts"] = [*files, {"name": VOLUME, "mountPath": launcher.VOLUME_PATH}]
             return container
         probe = {"tcpSocket": {"port": SEAT_PORT}}
         container |= {
@@ -310,8 +311,8 @@ class SeatObjects:
             "readinessProbe": probe | {"periodSeconds": 3, "failureThreshold": 3},
             "volumeMounts": [
                 *files,
-                {"name": "seat", "mountPath": self.wishes.home, "subPath": "home"},
-                {"name": "seat", "mountPath": launcher.STATE_PATH, "subPath": "state"},
+                {"name": VOLUME, "mountPath": self.wishes.home, "subPath": "home"},
+                {"name": VOLUME, "mountPath": launcher.STATE_PATH, "subPath": "state"},
             ],
         }
         return container

@@ -16,6 +16,7 @@ from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.runtimes.kubernetes import launcher
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.exec_stream import PodPlace
+from workshop.runtimes.kubernetes.names import VOLUME
 from workshop.runtimes.kubernetes.objects import container_security
 from workshop.runtimes.kubernetes.seat_states import pod_ready
 
@@ -68,7 +69,7 @@ def _container(name: str, pod: Json) -> Json:
         # `command`: the image's entrypoint may be what ends the seat
         "command": ["sh", "-c", script],
         "securityContext": container_security(),
-        "volumeMounts": [{"name": "seat", "mountPath": launcher.VOLUME_PATH, "readOnly": True}],
+        "volumeMounts": [{"name": VOLUME, "mountPath": launcher.VOLUME_PATH, "readOnly": True}],
     }
 
 

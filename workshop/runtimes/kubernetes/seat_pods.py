@@ -16,7 +16,7 @@ from workshop.runtimes.kubernetes import launcher, rescue
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
 from workshop.runtimes.kubernetes.holders import holds
-from workshop.runtimes.kubernetes.names import SEAT_KIND, base_name, pod_name, seat_number, selector
+from workshop.runtimes.kubernetes.names import SEAT_KIND, base_name, claim_name, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
 from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
@@ -214,9 +214,9 @@ class SeatPods:
         """Delete these very pods, and their volumes; the set makes new ones where the numbers still exist."""
         namespace = self.place(classroom).namespace
         if wishes_of(classroom).part.storage:
-            claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/seat-"
+            claims = f"/api/v1/namespaces/{namespace}/persistentvolumeclaims"
             for number in doomed:
-                await self._client.delete(claims + pod_name(classroom.name, number))
+                await self._client.delete(f"{claims}/{claim_name(pod_name(classroom.name, number))}")
         await asyncio.gather(*(self._delete_pod(pod) for pod in doomed.values()))
         return await self._wait_replaced(classroom, doomed)
 

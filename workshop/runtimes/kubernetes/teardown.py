@@ -12,9 +12,10 @@ from workshop.model import labels
 from workshop.model.snapshot import Removal, Survivor
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, collection_path, object_path
 from workshop.runtimes.kubernetes.holders import holds, holds_namespace, overdue
-from workshop.runtimes.kubernetes.names import ROOM_KIND, ROSTER, SEAT_KIND, base_name, selector_of
+from workshop.runtimes.kubernetes.names import ROOM_KIND, ROSTER, SEAT_KIND, selector_of
 from workshop.runtimes.kubernetes.objects import decode_roster
 from workshop.runtimes.kubernetes.rooms import Place
+from workshop.runtimes.kubernetes.volumes import unremoved_volumes
 
 Json = dict[str, Any]
 
@@ -83,12 +84,17 @@ class Teardown:
             if kind != "Pod":
                 removed[words] = removed.get(words, 0) + len(items)
         left = await self._wait_gone(deadline, keep_room=True)
-        if not left and room is not None:
+        going, kept = await unremoved_volumes(
+            self._client, self._place.namespace, self._name, is_late=lambda: self._is_late(deadline)
+        )
+        going = [] if left else going  # their claims hold them
+        # The record stays as long as a volume is to go: so the same command finds the class again and looks again.
+        if not left and not going and room is not None:
             await self._client.delete(object_path(room))
             removed["secrets"] = removed.get("secrets", 0) + 1
-        if self._place.own:
+        if self._place.own and not going:
             left += await self._remove_namespace(removed, deadline)
-        left += await self._stray_volumes()
+        left += going + kept
         return Removal({kind: count for kind, count in removed.items() if count}, tuple(left))
 
     async def _delete_kind(self, version: str, kind: str, items: list[Json]) -> None:
@@ -174,25 +180,6 @@ class Teardown:
             pause = min(pause * 1.5, _LONGEST_LOOK)
         removed["namespaces"] = 1
         return []
-
-    async def _stray_volumes(self) -> list[Survivor]:
-        """Volumes that a claim of ours left behind (a storage class that retains): they cost money."""
-        try:
-            volumes = await self._client.listed("/api/v1/persistentvolumes")
-        except ApiRefused as error:
-            if error.status not in (403, 404):
-                raise
-            return []
-        ours = f"seat-{base_name(self._name)}-"
-        return [
-            Survivor(
-                "PersistentVolume", volume["metadata"]["name"], "its storage class keeps volumes; delete it by hand"
-            )
-            for volume in volumes
-            if (claim := volume["spec"].get("claimRef") or {}).get("namespace") == self._place.namespace
-            and claim.get("name", "").startswith(ours)
-            and volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"
-        ]
 
 
 def seats_in(listed: list[tuple[str, str, str, list[Json]]]) -> int:
