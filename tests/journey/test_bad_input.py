@@ -92,6 +92,15 @@ class TestWithoutAnEngine:
         refused(document, "runtime-unreachable")
         assert "--runtime process" in document["hint"]
 
+    def test_a_cluster_that_was_asked_for_and_is_not_there_is_exit_code_3(
+        self, program: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+        monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no.sock")
+        refused(program("list", "--runtime", "kubernetes", code=3), "runtime-unreachable")
+        document = program("list")
+        assert (document["classrooms"], len(document["unreachable"])) == ([], 1), "nobody asked for Docker"
+
     def test_no_classroom_of_that_name_names_those_there_are(
         self, program: Program, repository: Path, unique_name: str
     ) -> None:

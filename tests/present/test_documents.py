@@ -84,9 +84,10 @@ def test_list_has_the_keys_of_the_contract(now: datetime) -> None:
                 "ready": 8,
                 "ends": "2026-03-01T10:00:00+00:00",
             }
-        ]
+        ],
+        "unreachable": [],
     }
-    assert documents.list_document([]) == {"classrooms": []}
+    assert documents.list_document([], ["docker: x"]) == {"classrooms": [], "unreachable": ["docker: x"]}
 
 
 def test_down_and_cleanup_name_survivors_with_the_reason() -> None:

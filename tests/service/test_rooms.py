@@ -84,3 +84,16 @@ async def test_a_class_whose_engine_does_not_answer_is_not_said_to_be_gone(land:
 async def test_all_parts_of_a_spread_class_are_found(land: Land) -> None:
     await land.up()
     assert {room.classroom.runtime for room in await search_for(land.service.wiring, "lesson")} == {"docker", "process"}
+
+
+async def test_an_engine_that_was_asked_for_in_vain_is_told_beside_what_others_have(
+    land: Land, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await land.service.up(UpRequest(file=single(land), runtime="process"))
+    land.docker.script.unreachable = True
+    assert [room.name for room in await land.service.classrooms()] == ["lesson"]
+    assert (len(land.service.unreachable()), land.service.asked_in_vain()) == (1, None)
+    monkeypatch.setattr(land.service.wiring, "flag_runtime", lambda: "docker")
+    silent = land.service.asked_in_vain()
+    assert silent is not None
+    assert silent.exit_code == 3

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -137,6 +138,24 @@ async def test_every_gateway_is_told_where_the_others_are(land: Land) -> None:
         parts = parts_of((await client.snapshot()).classroom)
         assert [part.numbers for part in parts] == [(1, 2), (3, 4, 5, 6)]
         assert all(part.door.startswith("http://127.0.0.1:") for part in parts)
+
+
+async def test_all_gateways_of_this_machine_move_to_another_address_and_hear_of_each_other(land: Land) -> None:
+    before = (await land.up()).snapshot
+    ports = {seat.target: urlsplit(seat.link).port for seat in before.seats}
+    report = await land.service.move_door("lesson", "127.0.0.2")
+    assert report.classroom is not None
+    assert report.classroom.door.url == f"http://127.0.0.2:{ports['docker']}"
+    picture = await land.service.status("lesson")
+    for seat, was in zip(picture.seats, before.seats, strict=True):
+        assert seat.link == was.link.replace("127.0.0.1", "127.0.0.2")
+    for engine in (land.docker, land.process):
+        client = await land.service.wiring.doors.client(classroom_of(engine.rooms["lesson"].labels))
+        assert client is not None
+        parts = parts_of((await client.snapshot()).classroom)
+        assert {part.door for part in parts} == {f"http://127.0.0.2:{port}" for port in ports.values()}
+    with pytest.raises(UsageError, match="no address"):
+        await land.service.move_door("lesson", "203.0.114.9")
 
 
 async def test_what_does_not_fit_on_the_first_goes_to_the_next(land: Land) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ANSWER_TIMEOUT = 10.0
 ACT_TIMEOUT = 900.0
-QUIET_LINE_SECONDS = 10.0
+QUIET_LINE_SECONDS = 5.0
 """A stream without changes sends an empty line this often, so that both ends notice a lost one."""
 _PIECE = 65536
 
@@ -62,7 +62,7 @@ class ControlClient:
             async with _Exchange(self._path, ANSWER_TIMEOUT) as exchange:
                 await exchange.ask("GET", "/changes")
                 rest = b""
-                while piece := await exchange.piece(QUIET_LINE_SECONDS * 3):
+                while piece := await exchange.piece(QUIET_LINE_SECONDS * 2.5):
                     *lines, rest = (rest + piece).split(b"\n")
                     for line in lines:
                         if line:

@@ -75,7 +75,11 @@ def seat_document(seat: Seat) -> Document:
     }
 
 
-def list_document(rooms: Iterable[ClassroomSummary]) -> Document:
+def list_document(rooms: Iterable[ClassroomSummary], unreachable: Iterable[str] = ()) -> Document:
+    """
+    Args:
+        unreachable: runtimes that were not asked and why, a sentence each.
+    """
     return {
         "classrooms": [
             {
@@ -87,7 +91,8 @@ def list_document(rooms: Iterable[ClassroomSummary]) -> Document:
                 "ends": rfc3339(room.ends),
             }
             for room in rooms
-        ]
+        ],
+        "unreachable": list(unreachable),
     }
 
 

@@ -138,6 +138,12 @@ def unreachable(wiring: Wiring) -> tuple[str, ...]:
     return tuple(f"{target}: {error.message}" for target, error in sorted(wiring.unreachable.items()))
 
 
+def asked_in_vain(wiring: Wiring) -> RuntimeUnreachable | None:
+    """Why the runtime that a flag, the environment or a setting names did not answer the last search."""
+    asked = wiring.flag_runtime()
+    return wiring.unreachable.get(wiring.target(asked)) if asked else None
+
+
 async def find(wiring: Wiring, which: str, *, only: str = "", called: str = "") -> FoundRoom:
     """The classroom of that name or uid. Of a class that is spread over several targets, the first part.
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.core.cost import Cost
+from workshop.errors import RuntimeUnreachable
 from workshop.model.classroom import Classroom
 from workshop.model.image import Image
 from workshop.model.palette import Palette
@@ -172,6 +173,12 @@ class Service:
         from workshop.service import rooms
 
         return rooms.unreachable(self._wiring)
+
+    def asked_in_vain(self) -> RuntimeUnreachable | None:
+        """Why the runtime that was asked for could not be searched by the last `classrooms`; None when it was."""
+        from workshop.service import rooms
+
+        return rooms.asked_in_vain(self._wiring)
 
     async def classroom(self, name: str) -> Classroom:
         """
