@@ -112,6 +112,24 @@ def session_prefix() -> str:
     return _prefix
 
 
+@pytest.fixture(scope="session")
+def built_images(session_prefix: str) -> Iterator[str]:
+    """The beginning of the titles of this run's workshops; their images are removed at the end."""
+    yield session_prefix
+    with contextlib.suppress(FileNotFoundError):  # no `docker` here: then there are no images either
+        listed = subprocess.run(
+            ["docker", "image", "ls", "-aq", "--filter", "label=io.workshop.tool=workshop"],
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+        for image in listed.stdout.split():
+            labels = subprocess.run(
+                ["docker", "image", "inspect", "--format", '{{index .Config.Labels "io.workshop.workshop"}}', image],
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            if labels.stdout.startswith(session_prefix):
+                subprocess.run(["docker", "image", "rm", "-f", image], capture_output=True, timeout=120, check=False)
+
+
 # Real services
 
 

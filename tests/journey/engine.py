@@ -30,6 +30,14 @@ class Engine:
             return _docker("ps", "-aq", "--filter", f"label={LABEL}={name}", "--filter", "label=io.workshop.kind=seat")
         return sorted(map(str, _processes_below(self._root)))
 
+    def run_in_seat(self, name: str, number: int, script: str) -> str:
+        """What a shell in the home folder of a Docker seat prints."""
+        (seat,) = _docker(
+            "ps", "-q", "--filter", f"label={LABEL}={name}", "--filter", f"label=io.workshop.seat={number}"
+        )  # fmt: skip
+        words = ["docker", "exec", seat, "sh", "-c", f"cd && {script}"]
+        return subprocess.run(words, capture_output=True, text=True, timeout=60, check=True).stdout
+
     def everything(self, name: str) -> list[str]:
         """Every object of the class that there is."""
         if self.runtime == "docker":

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.journey.conftest import Program, commit, kill, wait_until
+from tests.journey.conftest import commit, kill, wait_until
+from tests.kubernetes.cluster_program import ClusterProgram
 from tests.kubernetes.cluster_world import KubernetesWorld
 from workshop.config.paths import paths
 from workshop.service.student import Student
@@ -35,21 +36,6 @@ DEFINITION: dict[str, Any] = {
     "limits": {"memory": "512 MB", "cpus": 1},
     "times": {"length": "2h"},
 }
-
-
-class ClusterProgram(Program):
-    """The program on a machine whose kubeconfig names the cluster."""
-
-    world: KubernetesWorld
-
-    def objects(self, name: str) -> list[str]:
-        """Everything on the cluster that carries the class's labels, seen past the code under test."""
-        return self.world.of_class(name)
-
-    def close_all(self) -> None:
-        there = {room["classroom"] for room in self("list", "--runtime", "kubernetes")["classrooms"]}
-        for name in there.intersection(self.opened):
-            self.down(name)
 
 
 @pytest.fixture

@@ -45,7 +45,8 @@ def gateway_image() -> str:
     return os.environ.get("WORKSHOP_TEST_GATEWAY_IMAGE") or _made(_build_gateway_image)
 
 
-def _made(build: Callable[[DockerEngine], Awaitable[str]]) -> str:
+def way_to_cluster() -> tuple[str, str]:
+    """The registry and the context by which images that are made here come to the nodes; skips where they cannot."""
     registry = os.environ.get("WORKSHOP_TEST_CLUSTER_REGISTRY", "")
     context = find_access("", os.environ["WORKSHOP_TEST_KUBECONFIG"]).context
     if not registry and distribution.local_cluster(context) is None:
@@ -54,6 +55,11 @@ def _made(build: Callable[[DockerEngine], Awaitable[str]]) -> str:
         )
     if reason := docker_missing():
         pytest.skip(f"no engine to make the cluster's images: {reason}")
+    return registry, context
+
+
+def _made(build: Callable[[DockerEngine], Awaitable[str]]) -> str:
+    registry, context = way_to_cluster()
 
     async def work() -> str:
         engine = DockerEngine()

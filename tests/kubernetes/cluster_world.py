@@ -117,6 +117,11 @@ class KubernetesWorld(World):
         namespaces = self.of("CoreV1Api").list_namespace(label_selector=selector).items
         return sorted(found + [f"namespace {item.metadata.name}" for item in namespaces])
 
+    def rehearsals(self) -> list[str]:
+        """Namespaces of rehearsals."""
+        found = self.of("CoreV1Api").list_namespace(label_selector=f"{UID}").items
+        return [item.metadata.name for item in found if item.metadata.name.startswith("workshop-rehearsal-")]
+
     def _pods(self, name: str, kind: str) -> list[Any]:
         found = self.of("CoreV1Api").list_pod_for_all_namespaces(label_selector=f"{CLASSROOM}={name},{KIND}={kind}")
         return list(found.items)

@@ -10,8 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import BASE_IMAGE, certificates
+from tests.journey.conftest import free_port
 from tests.kubernetes.api_server import ApiServer
-from tests.kubernetes.cluster_images import STUB, seat_image
+from tests.kubernetes.cluster_images import STUB, seat_image, way_to_cluster
+from tests.kubernetes.cluster_program import ClusterProgram
 from tests.kubernetes.cluster_world import KubernetesWorld, MemoryWorld
 from tests.kubernetes.node import Node
 from workshop.model.classroom import Classroom
@@ -63,6 +66,26 @@ def world(request: pytest.FixtureRequest, machine: Path) -> KubernetesWorld:
     (programs / "jupyter-lab").chmod(0o755)
     request.getfixturevalue("node").programs = str(programs)
     return MemoryWorld(machine, MEMORY_IMAGE, request.getfixturevalue("kubeconfig"))
+
+
+@pytest.fixture
+def laptop(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterProgram]:
+    """The program on a machine that has an engine to build with, and whose kubeconfig names the real cluster."""
+    way_to_cluster()
+    world = KubernetesWorld(machine, "", os.environ["WORKSHOP_TEST_KUBECONFIG"])
+    settings = world.settings() | {
+        "KUBECONFIG": world.kubeconfig,
+        "WORKSHOP_IMAGE_BASE": BASE_IMAGE,
+        "WORKSHOP_IMAGE_CA_BUNDLE": certificates(),
+        "WORKSHOP_ADDRESS": "127.0.0.1",
+        "WORKSHOP_PORT": str(free_port()),
+    }
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    made = ClusterProgram("kubernetes")
+    made.world = world
+    yield made
+    made.close_all()
 
 
 @pytest.fixture
