@@ -1,6 +1,7 @@
 """Which cluster, and by what right: kubeconfig files and contexts as kubectl reads them, or the pod's own account.
 
-The `kubernetes` package reads the files, runs exec plugins and renews their tokens; it is imported only here.
+Where a plugin gives out the credentials, the `kubernetes` package runs it and renews its tokens; it is imported only
+here, and only then.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ import os
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from workshop.errors import RuntimeUnreachable
+from workshop.runtimes.kubernetes.kubeconfig import Context, Unreadable, read_context, tls_context
 
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 RENEW = 60.0
@@ -37,8 +40,8 @@ class Access:
     """Whether this program runs in a pod of the cluster, so that pod addresses can be dialled."""
     source: str = ""
     """The files that were read, as shown to people."""
-    _configuration: Any = None
-    _token_file: Path | None = None
+    _authorization: Callable[[], str] = str
+    """Reads the Authorization header from its source; may take seconds."""
     _header: str = ""
     _read_at: float = field(default=float("-inf"))
 
@@ -49,31 +52,13 @@ class Access:
             RuntimeUnreachable: the plugin that gives out tokens failed.
         """
         if time.monotonic() - self._read_at > RENEW:
-            self._header = await asyncio.to_thread(self._read_header)
+            self._header = await asyncio.to_thread(self._authorization)
             self._read_at = time.monotonic()
         return {"Authorization": self._header} if self._header else {}
 
     def forget_token(self) -> None:
         """Ask the token's source again at the next request (after a 401)."""
         self._read_at = float("-inf")
-
-    def _read_header(self) -> str:
-        if self._token_file is not None:
-            return f"Bearer {self._token_file.read_text().strip()}"
-        if self._configuration is None:
-            return ""
-        from kubernetes.config import ConfigException
-
-        try:
-            for name in ("BearerToken", "authorization"):
-                value = self._configuration.get_api_key_with_prefix(name)
-                if value:
-                    return str(value)
-        except (ConfigException, OSError, ValueError) as error:
-            raise _no_credentials(self.context, error) from error
-        if self._configuration.username:
-            return str(self._configuration.get_basic_auth_token())
-        return ""
 
 
 def find_access(context: str = "", kubeconfig: str = "") -> Access:
@@ -98,50 +83,89 @@ def find_access(context: str = "", kubeconfig: str = "") -> Access:
     )
 
 
-_READING = threading.Lock()
-"""The package puts certificates into files that it names before they are written: one reader at a time."""
-
-
 def kubeconfig_access(files: str, context: str) -> Access:
     """Read the files and the context's credentials.
 
     Raises:
         RuntimeUnreachable: see `find_access`.
     """
-    with _READING:
-        return _kubeconfig_access(files, context)
+    try:
+        found = read_context(files, context)
+        if not isinstance(found, Context):
+            raise RuntimeUnreachable(
+                f"The kubeconfig {files} has no context {context!r}.", hint=f"It has: {', '.join(found) or 'none'}."
+            )
+        if found.needs_plugin:
+            return _plugin_access(files, found)
+        found.authorization()  # what cannot be read is told at once
+        return _access(files, found, found.tls(), lambda: _authorization(files, found))
+    except Unreadable as error:
+        raise _no_credentials(context or "the current context", error, files) from error
 
 
-def _kubeconfig_access(files: str, context: str) -> Access:
+def _access(files: str, found: Context, tls: ssl.SSLContext | None, authorization: Callable[[], str]) -> Access:
+    return Access(
+        server=found.cluster.text("server").rstrip("/"),
+        context=found.name,
+        namespace=found.namespace,
+        tls=tls,
+        tls_server_name=found.cluster.text("tls-server-name"),
+        proxy=found.cluster.text("proxy-url"),
+        source=files,
+        _authorization=authorization,
+    )
+
+
+def _authorization(files: str, found: Context) -> str:
+    try:
+        return found.authorization()
+    except Unreadable as error:
+        raise _no_credentials(found.name, error, files) from error
+
+
+# Plugins
+
+_READING = threading.Lock()
+"""The package puts certificates into files that it names before they are written: one reader at a time."""
+
+
+def _plugin_access(files: str, found: Context) -> Access:
     import yaml
     from kubernetes.client import Configuration
     from kubernetes.config import ConfigException, kube_config
 
-    configuration = Configuration()
+    configuration: Any = Configuration()
+    loader: Any = kube_config
     try:
-        loader: Any = kube_config
-        contexts, active = loader.list_kube_config_contexts(config_file=files)
-        names = [entry["name"] for entry in contexts]
-        if context and context not in names:
-            raise RuntimeUnreachable(
-                f"The kubeconfig {files} has no context {context!r}.", hint=f"It has: {', '.join(names) or 'none'}."
+        with _READING:
+            loader.load_kube_config(
+                config_file=files, context=found.name, client_configuration=configuration, persist_config=False
             )
-        chosen = next((entry for entry in contexts if entry["name"] == context), active)
-        loader.load_kube_config(
-            config_file=files, context=chosen["name"], client_configuration=configuration, persist_config=False
-        )
+            tls = found.tls()
+            if tls is not None and configuration.cert_file:  # a plugin may give a certificate in place of a token
+                tls.load_cert_chain(configuration.cert_file, configuration.key_file or None)
     except (ConfigException, yaml.YAMLError, OSError, KeyError, TypeError) as error:
-        raise _no_credentials(context or "the current context", error, files) from error
-    return Access(
-        server=configuration.host.rstrip("/"),
-        context=chosen["name"],
-        namespace=chosen["context"].get("namespace", "") or "default",
-        tls=_tls(configuration) if configuration.host.startswith("https") else None,
-        tls_server_name=configuration.tls_server_name or "",
-        proxy=configuration.proxy or "",
-        source=files,
-        _configuration=configuration,
-    )
+        raise _no_credentials(found.name, error, files) from error
+
+    def authorization() -> str:
+        try:
+            for name in ("BearerToken", "authorization"):
+                if value := configuration.get_api_key_with_prefix(name):
+                    return str(value)
+        except (ConfigException, OSError, ValueError) as error:
+            raise _no_credentials(found.name, error, files) from error
+        return found.authorization()
+
+    if not authorization() and not configuration.cert_file:  # the package logs why, and goes on without
+        raise Unreadable(f"its plugin gave none: {_command(found)}")
+    return _access(files, found, tls, authorization)
+
+
+def _command(found: Context) -> str:
+    plugin = found.user.content.get("exec")
+    if not isinstance(plugin, dict):
+        return "the context's auth-provider"
+    return " ".join(map(str, (plugin.get("command", ""), *(plugin.get("args") or ()))))
 
 
 def pod_access() -> Access:
@@ -151,23 +175,11 @@ def pod_access() -> Access:
         server=f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}",
         context="in-cluster",
         namespace=(ACCOUNT / "namespace").read_text().strip(),
-        tls=ssl.create_default_context(cafile=str(ACCOUNT / "ca.crt")),
+        tls=tls_context((ACCOUNT / "ca.crt").read_bytes()),
         inside=True,
         source=str(ACCOUNT),
-        _token_file=ACCOUNT / "token",
+        _authorization=lambda: f"Bearer {(ACCOUNT / 'token').read_text().strip()}",
     )
-
-
-def _tls(configuration: Any) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=configuration.ssl_ca_cert or None)
-    # Clusters' own authorities often lack the key-usage extension that the strict check wants; kubectl takes them.
-    context.verify_flags &= ~getattr(ssl, "VERIFY_X509_STRICT", 0)
-    if not configuration.verify_ssl:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if configuration.cert_file:
-        context.load_cert_chain(configuration.cert_file, configuration.key_file or None)
-    return context
 
 
 def _no_credentials(context: str, error: Exception, files: str = "") -> RuntimeUnreachable:
