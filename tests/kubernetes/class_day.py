@@ -12,7 +12,6 @@ import re
 import shutil
 import signal
 import tarfile
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,43 +20,9 @@ import pytest
 import yaml
 
 from tests.journey.conftest import commit, kill, wait_until
-from tests.kubernetes.cluster_program import ClusterProgram
-from tests.kubernetes.cluster_world import KubernetesWorld
+from tests.kubernetes.cluster_program import SEATS, ClusterProgram
 from workshop.config.paths import paths
 from workshop.service.student import Student
-
-SEATS = 2
-DEFINITION: dict[str, Any] = {
-    "title": "Lesson",
-    "source": ".",
-    "seats": SEATS,
-    "spares": 0,
-    "runtime": "kubernetes",
-    "limits": {"memory": "512 MB", "cpus": 1},
-    "times": {"length": "2h"},
-}
-
-
-@pytest.fixture
-def program(world: KubernetesWorld, machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterProgram]:
-    monkeypatch.setenv("KUBECONFIG", world.kubeconfig)
-    for name, value in world.settings().items():
-        monkeypatch.setenv(name, value)
-    made = ClusterProgram("kubernetes")
-    made.world = world
-    yield made
-    made.close_all()
-
-
-@pytest.fixture
-def repository(world: KubernetesWorld, tmp_path: Path) -> Path:
-    """A repository whose workshop runs on the cluster."""
-    folder = tmp_path / "lesson"
-    folder.mkdir()
-    (folder / "workshop.yaml").write_text(yaml.safe_dump(DEFINITION | world.definition()))
-    (folder / "hello.txt").write_text("hello\n")
-    commit(folder, "A lesson", first=True)
-    return folder
 
 
 def links(document: Any) -> dict[str, str]:

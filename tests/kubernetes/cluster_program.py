@@ -1,9 +1,22 @@
-"""The program with a cluster: what it opened there is closed at the end."""
+"""The program with a cluster, and what a workshop for it says."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from tests.journey.conftest import Program
 from tests.kubernetes.cluster_world import KubernetesWorld
+
+SEATS = 2
+DEFINITION: dict[str, Any] = {
+    "title": "Lesson",
+    "source": ".",
+    "seats": SEATS,
+    "spares": 0,
+    "runtime": "kubernetes",
+    "limits": {"memory": "512 MB", "cpus": 1},
+    "times": {"length": "2h"},
+}
 
 
 class ClusterProgram(Program):

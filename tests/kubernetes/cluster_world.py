@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -130,6 +131,40 @@ class KubernetesWorld(World):
         """How many pods of seats there are."""
         return len(self._pods(name, "seat"))
 
+    def delete_pod(self, name: str, number: int) -> str:
+        """A seat's pod is evicted, say; its uid."""
+        pod = self._seat_pod(name, number)
+        self.of("CoreV1Api").delete_namespaced_pod(pod.metadata.name, pod.metadata.namespace)
+        return str(pod.metadata.uid)
+
+    def ready_pod(self, name: str, number: int) -> str:
+        """The uid of a seat's pod; empty while there is none, or it is not ready."""
+        try:
+            pod = self._seat_pod(name, number)
+        except StopIteration:
+            return ""
+        ready = {entry.type: entry.status for entry in pod.status.conditions or ()}.get("Ready") == "True"
+        return str(pod.metadata.uid) if ready and pod.metadata.deletion_timestamp is None else ""
+
+    def _seat_pod(self, name: str, number: int) -> Any:
+        return next(pod for pod in self._pods(name, "seat") if pod.metadata.name == f"ws-{name}-{number}")
+
+    def volumes(self, name: str) -> dict[int, str]:
+        """The persistent volumes of a class's seats, by number; also of claims that are gone."""
+        claim = re.compile(rf"seat-ws-{name}-(\d+)")
+        found = {}
+        for volume in self.of("CoreV1Api").list_persistent_volume().items:
+            ref = volume.spec.claim_ref
+            if ref is not None and (match := claim.fullmatch(ref.name)):
+                found[int(match[1])] = str(volume.metadata.name)
+        return found
+
+    def load_balancer(self, name: str) -> str:
+        """The address that the cluster gave the gateway's Service; empty for none."""
+        services = self.of("CoreV1Api").list_service_for_all_namespaces(label_selector=f"{CLASSROOM}={name}").items
+        given = (entry for service in services for entry in service.status.load_balancer.ingress or ())
+        return next((str(entry.ip or entry.hostname) for entry in given), "")
+
     def running_gateways(self, name: str) -> int:
         """How many gateways are ready."""
         return sum(
@@ -149,7 +184,7 @@ class KubernetesWorld(World):
         """What a shell in the seat's home prints."""
         from kubernetes.stream import stream
 
-        pod = next(pod for pod in self._pods(name, "seat") if pod.metadata.name == f"ws-{name}-{number}")
+        pod = self._seat_pod(name, number)
         answer = stream(
             self.of("CoreV1Api").connect_get_namespaced_pod_exec,
             pod.metadata.name,

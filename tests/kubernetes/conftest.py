@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import BASE_IMAGE, certificates
-from tests.journey.conftest import free_port
+from tests.journey.conftest import commit, free_port
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.cluster_images import STUB, seat_image, way_to_cluster
-from tests.kubernetes.cluster_program import ClusterProgram
+from tests.kubernetes.cluster_program import DEFINITION, ClusterProgram
 from tests.kubernetes.cluster_world import KubernetesWorld, MemoryWorld
 from tests.kubernetes.node import Node
 from workshop.model.classroom import Classroom
@@ -66,6 +67,28 @@ def world(request: pytest.FixtureRequest, machine: Path) -> KubernetesWorld:
     (programs / "jupyter-lab").chmod(0o755)
     request.getfixturevalue("node").programs = str(programs)
     return MemoryWorld(machine, MEMORY_IMAGE, request.getfixturevalue("kubeconfig"))
+
+
+@pytest.fixture
+def program(world: KubernetesWorld, machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterProgram]:
+    monkeypatch.setenv("KUBECONFIG", world.kubeconfig)
+    for name, value in world.settings().items():
+        monkeypatch.setenv(name, value)
+    made = ClusterProgram("kubernetes")
+    made.world = world
+    yield made
+    made.close_all()
+
+
+@pytest.fixture
+def repository(world: KubernetesWorld, tmp_path: Path) -> Path:
+    """A repository whose workshop runs on the cluster."""
+    folder = tmp_path / "lesson"
+    folder.mkdir()
+    (folder / "workshop.yaml").write_text(yaml.safe_dump(DEFINITION | world.definition()))
+    (folder / "hello.txt").write_text("hello\n")
+    commit(folder, "A lesson", first=True)
+    return folder
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """A class day against an API server over real HTTP, where there is no cluster: what differs most from one machine."""
 
 from tests.kubernetes.class_day import (  # noqa: F401
-    program,
-    repository,
     test_a_class_is_checked_opened_used_watched_collected_and_closed,
     test_a_door_that_the_cluster_has_not_is_refused_before_anything_is_made,
     test_a_dry_run_prints_the_manifests_and_makes_nothing,
