@@ -197,3 +197,22 @@ def test_one_cluster_by_two_contexts_is_refused_before_anything_is_made(
     told = program("up", repository, "--name", unique_name, "--yes", code=2)
     assert "are the same cluster" in told["message"]
     assert program.objects(unique_name) == {"one": [], "two": []}
+
+
+def test_a_warning_of_one_cluster_is_told_and_refuses_nothing(
+    program: SpreadProgram, repository: Path, unique_name: str
+) -> None:
+    definition = DEFINITION | {"kubernetes": {"storage_class": "fast"}}
+    (repository / "workshop.yaml").write_text(yaml.safe_dump(definition))
+    problems = program("check", repository)["problems"]
+    assert {(problem["path"], problem["level"]) for problem in problems if "storage class" in problem["message"]} == {
+        ("targets[0]", "warning"),
+        ("targets[1]", "warning"),
+    }
+    planned = program.ends("up", repository, "--name", unique_name, "--dry-run")
+    assert planned.code == 0, planned
+    definition = DEFINITION | {"kubernetes": {"storage_class": "fast", "storage": "1 GB"}}
+    (repository / "workshop.yaml").write_text(yaml.safe_dump(definition))
+    refused = program("up", repository, "--name", unique_name, "--yes", code=1)
+    assert "kubernetes (one): The cluster has no storage class fast." in refused["message"]
+    assert program.objects(unique_name) == {"one": [], "two": []}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from time import monotonic
@@ -19,7 +19,7 @@ from workshop.model.events import Noted, SeatChanged, StepFinished, StepStarted,
 from workshop.model.image import Image
 from workshop.model.parts import all_numbers, numbers_of, parts_of
 from workshop.model.seat import SeatRecord, SeatState
-from workshop.model.snapshot import EngineFacts, Fit
+from workshop.model.snapshot import EngineFacts, Fit, Problem
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
@@ -346,11 +346,23 @@ async def _refuse_obstacles(wiring: Wiring, asked: _Asked, report: Report) -> No
     if remote is None:
         return
     draft = drafts.draft(wiring, asked.workshop, asked.runtime_name, name=asked.name)
-    for problem in await remote.obstacles(draft):
-        if problem.level != "error":
-            report(Noted(f"{problem.message} {problem.hint}", level="warning"))
-            continue
-        raise RuntimeRefused(problem.message, hint=problem.hint)
+    refuse_problems(await remote.obstacles(draft), report=report)
+
+
+def refuse_problems(found: Iterable[Problem], *, of: str = "", report: Report) -> None:
+    """Note the warnings among what was found.
+
+    Args:
+        of: the target that is spoken of, where there are several.
+
+    Raises:
+        RuntimeRefused: one is an error.
+    """
+    for problem in found:
+        message = f"{of}: {problem.message}" if of else problem.message
+        if problem.level == "error":
+            raise RuntimeRefused(message, hint=problem.hint)
+        report(Noted(f"{message} {problem.hint}", level="warning"))
 
 
 async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:

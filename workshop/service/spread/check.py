@@ -66,7 +66,7 @@ async def _problems(wiring: Wiring, site: Site, path: str) -> list[Problem]:
     problems: list[Problem] = []
     try:
         obstacles = await site.remote.obstacles(sites.draft(wiring, site, ""))
-        problems += [Problem(path, f"{site.target}: {one.message}", one.hint) for one in obstacles]
+        problems += [replace(one, path=path, message=f"{site.target}: {one.message}") for one in obstacles]
         await site.remote.refuse_early(site.workshop.definition)
     except RuntimeRefused as error:
         problems.append(Problem(f"{path}.registry", f"{site.target}: {error.message}", error.hint))

@@ -130,7 +130,7 @@ async def _new(
     """Nothing is made before it is known that every target answers, may be used, and that the seats fit."""
     sites.refuse_silent(asked)
     for site in asked:
-        await sites.refuse_obstacles(wiring, site, name)
+        await sites.refuse_obstacles(wiring, site, name, report=report)
     definition = workshop.definition
     seats, spares = wanted_seats(request, workshop)
     others = [room.classroom for room in await rooms.every(wiring)]

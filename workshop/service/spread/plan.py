@@ -33,7 +33,7 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     asked = await sites.sites_of(wiring, workshop)
     sites.refuse_silent(asked)
     for site in asked:
-        await sites.refuse_obstacles(wiring, site, name)
+        await sites.refuse_obstacles(wiring, site, name, report=report)
     image, newer = await _image(wiring, asked[0], report=report)
     total = sum(wanted_seats(request, workshop))
     others = [room.classroom for room in await rooms.every(wiring)]

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from workshop.core.sharing import Space, share
-from workshop.errors import RuntimeRefused, UsageError, WorkshopError
+from workshop.errors import UsageError, WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.model.parts import Part
 from workshop.model.snapshot import EngineFacts, Fit
 from workshop.model.target import Target
+from workshop.ports.build import Report
 from workshop.ports.remote import RemoteSide, remote_of
 from workshop.ports.runtime import Runtime
 from workshop.service import drafts, opening
@@ -84,7 +85,7 @@ def refuse_silent(sites: Sequence[Site]) -> None:
             )
 
 
-async def refuse_obstacles(wiring: Wiring, site: Site, name: str) -> None:
+async def refuse_obstacles(wiring: Wiring, site: Site, name: str, *, report: Report) -> None:
     """Ask before anything is built whether the class may be opened there, and whether images get there.
 
     Raises:
@@ -92,8 +93,8 @@ async def refuse_obstacles(wiring: Wiring, site: Site, name: str) -> None:
     """
     if site.remote is None:
         return
-    for problem in await site.remote.obstacles(draft(wiring, site, name)):
-        raise RuntimeRefused(f"{site.target}: {problem.message}", hint=problem.hint)
+    obstacles = await site.remote.obstacles(draft(wiring, site, name))
+    opening.refuse_problems(obstacles, of=str(site.target), report=report)
     await site.remote.refuse_early(site.workshop.definition)
 
 
