@@ -184,6 +184,10 @@ async def test_a_role_is_no_larger_than_the_way_students_come_in_needs(
 
     assert resources("auto") - resources("nodeport") == {"ingresses"}
     assert resources("ingress") == resources("auto")
+    everywhere = {resource for rule in runtime.rbac(storage=True)[0]["rules"] for resource in rule["resources"]}
+    assert {"ingressclasses", "storageclasses", "persistentvolumes"} <= everywhere
+    few = runtime.rbac(exposure="nodeport")[0]["rules"]
+    assert not {"ingressclasses", "storageclasses"} & {resource for rule in few for resource in rule["resources"]}
     api.faults.denied = {("create", "ingresses")}
     assert await runtime.missing_rights("team", exposure="nodeport") == ()
     assert await runtime.missing_rights("team", exposure="auto") == ("create ingresses.networking.k8s.io in team",)

@@ -86,7 +86,8 @@ class ClusterSide:
         return await self._runtime.fit(classroom, seats, there=there)
 
     def roles(self, definition: WorkshopDefinition) -> list[Json]:
-        return self._runtime.rbac(definition.kubernetes.namespace, exposure=definition.kubernetes.exposure)
+        part = definition.kubernetes
+        return self._runtime.rbac(part.namespace, exposure=part.exposure, storage=bool(part.storage))
 
     async def described(
         self, classroom: Classroom, commands: Mapping[int, SeatCommand], settings: ImageSettings

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workshop.runtimes.kubernetes.client import ClusterClient
-from workshop.runtimes.kubernetes.gateway_objects import Rule, rights_for
+from workshop.runtimes.kubernetes.gateway_objects import WITHOUT_INGRESS, Rule, rights_for
 
 Json = dict[str, Any]
 
@@ -21,6 +21,13 @@ OPTIONAL: tuple[Rule, ...] = (
     (("",), ("nodes/proxy",), ("get",)),
 )
 """Without them, room and images cannot be looked at before; everything else works."""
+OPTIONAL_FOR_INGRESS: Rule = (("networking.k8s.io",), ("ingressclasses",), ("list",))
+"""Without it, an ingress class that is not there is found out late."""
+OPTIONAL_FOR_STORAGE: tuple[Rule, ...] = (
+    (("storage.k8s.io",), ("storageclasses",), ("list",)),
+    (("",), ("persistentvolumes",), ("list",)),
+)
+"""Without them, a storage class that is not there is found out late, and volumes are not looked for after the class."""
 _NOT_NEEDED = {"metrics.k8s.io"}
 """Groups that only inform."""
 
@@ -95,13 +102,25 @@ async def missing_rights(
     return tuple(right for right, has in zip(needed, answers, strict=True) if not has)
 
 
+def optional_rights(exposure: str, *, storage: bool) -> tuple[Rule, ...]:
+    """What may be read of the whole cluster, so that more is known before and after."""
+    ingress = () if exposure in WITHOUT_INGRESS else (OPTIONAL_FOR_INGRESS,)
+    return OPTIONAL + ingress + (OPTIONAL_FOR_STORAGE if storage else ())
+
+
 def smallest_role(
-    namespace: str, *, own: bool, exposure: str = "auto", name: str = "workshop-instructor"
+    namespace: str,
+    *,
+    own: bool,
+    exposure: str = "auto",
+    storage: bool = False,
+    name: str = "workshop-instructor",
 ) -> list[Json]:
     """Manifests that give an instructor just enough; the binding's subject is for the administrator to fill in.
 
     Args:
         namespace: the existing namespace; empty together with `own` for a ClusterRole that may make namespaces.
+        storage: whether seats are to have volumes.
     """
     kind, metadata = ("ClusterRole", {"name": name}) if own else ("Role", {"name": name, "namespace": namespace})
     rules = [
@@ -110,7 +129,7 @@ def smallest_role(
             *rights_for(exposure),
             *LAPTOP,
             *RESCUE,
-            *(OWN_NAMESPACE + OPTIONAL if own else ()),
+            *(OWN_NAMESPACE + optional_rights(exposure, storage=storage) if own else ()),
         )
         if resources != ("namespaces",) or (own and "create" in verbs)
     ]

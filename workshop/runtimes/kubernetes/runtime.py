@@ -105,10 +105,10 @@ class KubernetesRuntime:
         missing = await missing_rights(self._client, where, own=not where, exposure=exposure)
         return tuple(right.sentence() for right in missing)
 
-    def rbac(self, namespace: str = "", *, exposure: str = "auto") -> list[Json]:
+    def rbac(self, namespace: str = "", *, exposure: str = "auto", storage: bool = False) -> list[Json]:
         """Manifests of the smallest role that an instructor needs, for the cluster's administrator."""
         where = namespace or self._rooms.wanted
-        return smallest_role(where, own=not where, exposure=exposure)
+        return smallest_role(where, own=not where, exposure=exposure, storage=storage)
 
     async def fit(self, classroom: Classroom, seats: int | None = None, *, there: int = 0) -> Fit:
         """Whether its seats fit on the nodes and in the namespace's quota: `18 of 30 seats fit: memory …`.

@@ -79,15 +79,15 @@ async def unremoved_volumes(
         claim = volume["spec"].get("claimRef") or {}
         return claim.get("namespace") == namespace and ours.fullmatch(claim.get("name", "")) is not None
 
-    there = [volume for volume in await _read(client, "/api/v1/persistentvolumes") or () if is_ours(volume)]
-    kept = [volume for volume in there if volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"]
-    going = [volume for volume in there if volume not in kept]
     pause = _FIRST_LOOK
-    while going and not is_late() and not all(_phase(volume) == "Failed" for volume in going):
+    while True:
+        there = [volume for volume in await _read(client, "/api/v1/persistentvolumes") or () if is_ours(volume)]
+        kept = [volume for volume in there if volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"]
+        going = [volume for volume in there if volume not in kept]
+        if is_late() or all(_phase(volume) == "Failed" for volume in going):
+            break
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_LOOK)
-        looked = [await client.get(f"/api/v1/persistentvolumes/{volume['metadata']['name']}") for volume in going]
-        going = [volume for volume in looked if volume is not None]
     return (
         [_survivor(volume, _why_there(volume)) for volume in going],
         [_survivor(volume, "its storage class keeps volumes; delete it by hand") for volume in kept],
