@@ -41,6 +41,8 @@ class Node:
         """Pods wait for an image that cannot be fetched."""
         self.unschedulable = ""
         """Pods find no node, for this reason."""
+        self.volume_refused = ""
+        """Seats claim volumes, and none is made, for this reason."""
         self.quota_full = False
         """The set cannot make its pods."""
         server.call(self._join)
@@ -144,7 +146,7 @@ class Node:
                 "type": "Warning",
                 "reason": reason,
                 "message": message,
-                "involvedObject": {"kind": about["kind"], "name": metadata["name"], "uid": metadata["uid"]},
+                "involvedObject": {"kind": about["kind"], "name": metadata["name"], "uid": metadata.get("uid", "")},
             },
         )
 
@@ -168,6 +170,12 @@ class Node:
                 "message": self.unschedulable,
             }
             self._server.make("pods", item | {"status": {"phase": "Pending", "conditions": [scheduled]}})
+            return
+        if self.volume_refused:
+            claim = {"kind": "PersistentVolumeClaim", "metadata": {"name": f"seat-{name}", "namespace": namespace}}
+            item["spec"]["volumes"].append({"name": "seat", "persistentVolumeClaim": {"claimName": f"seat-{name}"}})
+            self._server.make("pods", item | {"status": {"phase": "Pending"}})
+            self._event(claim, "ProvisioningFailed", self.volume_refused)
             return
         item["spec"]["nodeName"] = "node1"
         if self.image_missing:

@@ -207,6 +207,12 @@ async def test_a_role_is_no_larger_than_the_way_students_come_in_needs(
             SeatState.QUEUED,
         ),
         ("quota_full", True, "the namespace's quota is full", SeatState.CREATING),
+        (
+            "volume_refused",
+            "Failed to provision volume: no space left in the pool",
+            "its volume cannot be made: Failed to provision volume: no space left",
+            SeatState.QUEUED,
+        ),
     ],
 )
 async def test_seats_that_cannot_run_say_why(

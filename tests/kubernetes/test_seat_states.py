@@ -23,6 +23,13 @@ def pod(status: dict[str, Any], *, node: str = "node1", **metadata: Any) -> dict
     }
 
 
+def claiming(status: dict[str, Any]) -> dict[str, Any]:
+    """A pod without a node whose volume is claimed."""
+    made = pod(status, node="")
+    made["spec"]["volumes"] = [{"name": "seat", "persistentVolumeClaim": {"claimName": "seat-ws-a-7"}}]
+    return made
+
+
 def container(**state: Any) -> dict[str, Any]:
     return {"containerStatuses": [{"name": "seat", "restartCount": 4, **state}]}
 
@@ -43,6 +50,10 @@ LONG_AGO = (datetime.now(UTC) - timedelta(minutes=5)).isoformat()
         (pod({"conditions": [condition("PodScheduled", "False", "Unschedulable", "node(s) didn't match Pod's node affinity")]}, node=""),
          SeatState.QUEUED, "no node fits: node(s) didn't match"),
         (pod({}, node=""), SeatState.QUEUED, "waiting for a node"),
+        (claiming({}), SeatState.QUEUED, "waiting for its volume to be made"),
+        (claiming({"conditions": [condition("PodScheduled", "False", "Unschedulable", "0/2 nodes are available: pod has unbound immediate PersistentVolumeClaims.")]}),
+         SeatState.QUEUED, "waiting for its volume to be made"),
+        (claiming({"conditions": [condition("PodScheduled", "False", "Unschedulable", NO_MEMORY)]}), SeatState.QUEUED, "no node has room: memory"),
         (pod(container(state={"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image x: not found"}})),
          SeatState.FAILED, "the image cannot be fetched: Back-off pulling image x: not found"),
         (pod({"initContainerStatuses": [{"name": "fill", "state": {"waiting": {"reason": "ErrImagePull", "message": "no such host"}}}]}),

@@ -19,8 +19,9 @@ from workshop.runtimes.kubernetes.holders import holds
 from workshop.runtimes.kubernetes.names import SEAT_KIND, base_name, claim_name, pod_name, seat_number, selector
 from workshop.runtimes.kubernetes.rooms import Place, Rooms
 from workshop.runtimes.kubernetes.roster import Roster
-from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of
+from workshop.runtimes.kubernetes.seat_states import parse_quantity, record_of, waits_for_volume
 from workshop.runtimes.kubernetes.seat_watch import why_not_made
+from workshop.runtimes.kubernetes.volumes import why_no_volume
 from workshop.runtimes.kubernetes.wishes import wishes_of
 
 Json = dict[str, Any]
@@ -57,29 +58,38 @@ class SeatPods:
     async def listed(self, classroom: Classroom) -> tuple[SeatRecord, ...]:
         roster, pods = await asyncio.gather(self.roster(classroom).read(), self.pods(classroom))
         note = await self._why_missing(classroom) if roster.keys() - pods.keys() else ""
+        volumes = await self._why_no_volumes(classroom) if any(map(waits_for_volume, pods.values())) else {}
         return tuple(
             record_of(
                 number,
                 generation,
                 pods.get(number),
                 where=self._where(classroom, number),
-                note="" if number in pods else note,
+                note=(volumes.get(number, "") if waits_for_volume(pods[number]) else "") if number in pods else note,
             )
             for number, generation in sorted(roster.items())
         )
 
     async def _why_missing(self, classroom: Classroom) -> str:
         """What the cluster says of pods that it does not make; empty when nothing, or when that may not be read."""
+        found = await self._events(classroom, f"involvedObject.name={base_name(classroom.name)},reason=FailedCreate")
+        return why_not_made(str(found[-1].get("message", ""))) if found else ""
+
+    async def _why_no_volumes(self, classroom: Classroom) -> dict[int, str]:
+        """What the cluster says of volumes that it does not make, by seat."""
+        found = await self._events(classroom, "involvedObject.kind=PersistentVolumeClaim,type=Warning")
+        return dict(filter(None, (why_no_volume(event, base_name(classroom.name)) for event in found)))
+
+    async def _events(self, classroom: Classroom, about: str) -> list[Json]:
+        """Events in the class's namespace, oldest first; none where they may not be read."""
         path = f"/api/v1/namespaces/{self.place(classroom).namespace}/events"
-        about = f"involvedObject.name={base_name(classroom.name)},reason=FailedCreate"
         try:
             found = await self._client.listed(path, fields=about)
         except ApiRefused as error:
             if error.status != 403:
                 raise
-            return ""
-        newest = max(found, key=lambda event: str(event.get("lastTimestamp") or ""), default=None)
-        return why_not_made(str(newest.get("message", ""))) if newest else ""
+            return []
+        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or ""))
 
     async def record(self, classroom: Classroom, number: int) -> SeatRecord:
         return (await self._look(classroom, number))[0]

@@ -27,7 +27,7 @@ def record_of(
     Args:
         where: namespace and name of its pod, joined by a slash; with the generation they are the seat's identity.
         pod: None while the cluster has not made it yet.
-        note: the newest warning among the pod's events, if one is worth telling.
+        note: the newest warning among the events of the pod and of its volume, if one is worth telling.
     """
     if pod is None:
         return SeatRecord(
@@ -58,7 +58,8 @@ def record_of(
         restarts=int(container.get("restartCount", 0)),
         generation=generation,
         exit_code=done.get("exitCode"),
-        detail=detail or note,
+        # A pod without a node says only that it waits.
+        detail=(detail or note) if pod["spec"].get("nodeName") else (note or detail),
         target=target,
     )
 
@@ -95,7 +96,7 @@ def _state(pod: Json, container: Json) -> tuple[SeatState, str]:
     ):
         return SeatState.LOST, f"its node {pod['spec'].get('nodeName', '')} does not answer"
     if not pod["spec"].get("nodeName"):
-        return _unscheduled(status)
+        return _unscheduled(pod, status)
     waiting = (container.get("state") or {}).get("waiting") or {}
     if "running" in (container.get("state") or {}):
         if STOPPED in annotations:
@@ -125,11 +126,20 @@ def _waiting(status: Json, container: Json, waiting: Json) -> tuple[SeatState, s
     return SeatState.CREATING, ""
 
 
-def _unscheduled(status: Json) -> tuple[SeatState, str]:
+def waits_for_volume(pod: Json) -> bool:
+    """Whether it has no node yet, and a volume that may still have to be made."""
+    claims = any("persistentVolumeClaim" in volume for volume in pod["spec"].get("volumes") or ())
+    return claims and not pod["spec"].get("nodeName")
+
+
+def _unscheduled(pod: Json, status: Json) -> tuple[SeatState, str]:
     scheduled = _condition(status, "PodScheduled")
+    message = scheduled.get("message", "")
+    if waits_for_volume(pod) and ("unbound immediate" in message or scheduled.get("reason") != "Unschedulable"):
+        # The scheduler takes a node and then waits for the volume, or the other way round; it does not say which.
+        return SeatState.QUEUED, "waiting for its volume to be made"
     if scheduled.get("reason") != "Unschedulable":
         return SeatState.QUEUED, "waiting for a node"
-    message = scheduled.get("message", "")
     lacking = [name for name in ("memory", "cpu", "pods", "ephemeral-storage") if f"Insufficient {name}" in message]
     if "Too many pods" in message:
         lacking.append("pods")

@@ -14,7 +14,8 @@ from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.names import SEAT_KIND, base_name, seat_number, selector
 from workshop.runtimes.kubernetes.objects import decode_roster
 from workshop.runtimes.kubernetes.reflector import Gone, Listed, Reflected, reflect
-from workshop.runtimes.kubernetes.seat_states import out_of_memory_at, record_of
+from workshop.runtimes.kubernetes.seat_states import out_of_memory_at, record_of, waits_for_volume
+from workshop.runtimes.kubernetes.volumes import why_no_volume
 
 Json = dict[str, Any]
 
@@ -34,6 +35,8 @@ class SeatPicture:
         self._roster: dict[int, int] = {}
         self._pods: dict[int, Json] = {}
         self._notes: dict[int, str] = {}
+        self._volumes: dict[int, str] = {}
+        """Why volumes of seats were not made."""
         self._known: dict[int, SeatRecord] = {}
         self._oom: dict[int, datetime] = {}
 
@@ -44,11 +47,17 @@ class SeatPicture:
                 generation,
                 self._pods.get(number),
                 where=f"{self._where}-{number}",
-                note=self._notes.get(number, ""),
+                note=self._note(number),
                 target=self._target,
             )
             for number, generation in sorted(self._roster.items())
         )
+
+    def _note(self, number: int) -> str:
+        if note := self._notes.get(number):
+            return note
+        pod = self._pods.get(number)
+        return self._volumes.get(number, "") if pod is not None and waits_for_volume(pod) else ""
 
     def take(self, source: str, event: Reflected) -> None:
         match source:
@@ -90,6 +99,8 @@ class SeatPicture:
                 self._pods.pop(number, None)
             else:
                 self._pods[number] = pod
+                if not waits_for_volume(pod):
+                    self._volumes.pop(number, None)
                 if any(
                     (entry.get("state") or {}).get("running") for entry in pod["status"].get("containerStatuses") or ()
                 ):
@@ -107,6 +118,9 @@ class SeatPicture:
         for item in items:
             about, reason = item.get("involvedObject") or {}, item.get("reason", "")
             name = about.get("name", "")
+            if volume := why_no_volume(item, self._base):
+                self._volumes[volume[0]] = volume[1]
+                continue
             if reason in _QUIET or not name.startswith(self._base):
                 continue
             number = seat_number(name) if about.get("kind") == "Pod" else None

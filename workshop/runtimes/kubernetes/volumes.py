@@ -58,6 +58,23 @@ def _serves(item: Json, wanted: str) -> bool:
     return any(marks.get(name) == "true" for name in _DEFAULT)
 
 
+# While seats start
+
+
+def why_no_volume(warning: Json, base: str) -> tuple[int, str] | None:
+    """The seat whose volume cannot be made, and why, if that is what an event says.
+
+    Args:
+        base: the stem of the class's objects (`names.base_name`).
+    """
+    about = warning.get("involvedObject") or {}
+    match = re.fullmatch(rf"{claim_name(base)}-(\d+)", about.get("name", ""))
+    if match is None or about.get("kind") != "PersistentVolumeClaim":
+        return None
+    message = " ".join(str(warning.get("message", "")).split())
+    return int(match[1]), f"its volume cannot be made: {message[:240]}"
+
+
 # After a class
 
 
