@@ -498,9 +498,23 @@ async def test_an_object_that_is_held_is_named_and_the_record_stays_until_it_is_
     monkeypatch.setattr(teardown, "WAIT", 1.0)
     room = await runtime.open(classroom("algebra"))
     key = ("services", "workshop-algebra", "ws-algebra")
-    api.call(lambda: api.objects[key]["metadata"].update(finalizers=["example.org/load-balancer"]))
+
+    def hold() -> None:
+        service = api.objects[key]["metadata"]
+        service["finalizers"] = ["service.kubernetes.io/load-balancer-cleanup"]
+        event = {
+            "kind": "Event",
+            "metadata": {"name": "e1", "namespace": "workshop-algebra"},
+            "involvedObject": {"kind": "Service", "name": "ws-algebra", "uid": service["uid"]},
+            "type": "Warning",
+            "reason": "SyncLoadBalancerFailed",
+            "message": "the address is in use",
+        }
+        api.make("events", event)
+
+    api.call(hold)
     removal = await runtime.close(room)
-    assert ("Service", "ws-algebra", "held by example.org/load-balancer") in [
+    assert ("Service", "ws-algebra", "its load balancer is not released yet: the address is in use") in [
         (survivor.kind, survivor.name, survivor.reason) for survivor in removal.left
     ]
     assert [found.uid for found in await runtime.classrooms()] == [room.uid]

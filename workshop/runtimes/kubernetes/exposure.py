@@ -13,6 +13,7 @@ from workshop.model.definition import KubernetesPart
 from workshop.model.snapshot import Problem
 from workshop.runtimes.kubernetes.capacity import takes_pods
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.cluster_events import events_about
 from workshop.runtimes.kubernetes.rooms import Place
 
 Json = dict[str, Any]
@@ -149,8 +150,7 @@ async def _warnings(client: ClusterClient, path: str) -> tuple[str, ...]:
     """What the cluster's controllers say of the object, newest last."""
     root, _, name = path.rpartition("/")
     namespace = root.split("/namespaces/")[-1].split("/")[0]
-    fields = f"involvedObject.name={name},type=Warning"
-    found = await _readable(client, f"/api/v1/namespaces/{namespace}/events", fields)
+    found = await events_about(client, namespace, f"involvedObject.name={name},type=Warning")
     return tuple(f"{event.get('reason', '')}: {event.get('message', '')}" for event in found)[-3:]
 
 
@@ -186,9 +186,9 @@ def _is_default(item: Json) -> bool:
     return marks.get("ingressclass.kubernetes.io/is-default-class") == "true"
 
 
-async def _readable(client: ClusterClient, path: str, fields: str = "") -> list[Json]:
+async def _readable(client: ClusterClient, path: str) -> list[Json]:
     try:
-        return await client.listed(path, fields=fields)
+        return await client.listed(path)
     except ApiRefused as error:
         if error.status in (403, 404):
             return []

@@ -7,10 +7,13 @@ from typing import Any
 
 from workshop.model.seat import SeatState
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.cluster_events import newest_warning
 from workshop.runtimes.kubernetes.seat_states import record_of
 
 Json = dict[str, Any]
 
+LOAD_BALANCER = "service.kubernetes.io/load-balancer-cleanup"
+"""Holds a Service until the cloud has taken its load balancer away."""
 NAMED = 5
 """How many holding objects are named; the rest is counted."""
 _REMAINING = re.compile(r"([a-z0-9-]+)\.([a-z0-9.-]*) has \d+ resource instances")
@@ -20,11 +23,19 @@ _REMAINING = re.compile(r"([a-z0-9-]+)\.([a-z0-9.-]*) has \d+ resource instances
 def holds(item: Json) -> str:
     """Why an object is still there."""
     metadata = item["metadata"]
+    if LOAD_BALANCER in (metadata.get("finalizers") or ()):
+        return "its load balancer is not released yet"
     if metadata.get("finalizers"):
         return f"held by {', '.join(metadata['finalizers'])}"
     if overdue(item):
         return f"its node {item['spec'].get('nodeName', '')} does not answer"
     return "still ending" if "deletionTimestamp" in metadata else "was not deleted"
+
+
+async def holds_because(client: ClusterClient, item: Json) -> str:
+    """The same with what the cluster last found wrong with it, if that is known."""
+    warning = await newest_warning(client, item)
+    return f"{holds(item)}: {warning}" if warning else holds(item)
 
 
 def overdue(item: Json) -> bool:

@@ -14,6 +14,7 @@ from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.model.snapshot import Survivor
 from workshop.runtimes.kubernetes import launcher, rescue
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, object_path
+from workshop.runtimes.kubernetes.cluster_events import events_about
 from workshop.runtimes.kubernetes.exec_stream import PodPlace, run_in_pod
 from workshop.runtimes.kubernetes.holders import holds
 from workshop.runtimes.kubernetes.names import SEAT_KIND, base_name, claim_name, pod_name, seat_number, selector
@@ -81,15 +82,7 @@ class SeatPods:
         return dict(filter(None, (why_no_volume(event, base_name(classroom.name)) for event in found)))
 
     async def _events(self, classroom: Classroom, about: str) -> list[Json]:
-        """Events in the class's namespace, oldest first; none where they may not be read."""
-        path = f"/api/v1/namespaces/{self.place(classroom).namespace}/events"
-        try:
-            found = await self._client.listed(path, fields=about)
-        except ApiRefused as error:
-            if error.status != 403:
-                raise
-            return []
-        return sorted(found, key=lambda event: str(event.get("lastTimestamp") or ""))
+        return await events_about(self._client, self.place(classroom).namespace, about)
 
     async def record(self, classroom: Classroom, number: int) -> SeatRecord:
         return (await self._look(classroom, number))[0]

@@ -11,7 +11,7 @@ from typing import Any
 from workshop.model import labels
 from workshop.model.snapshot import Removal, Survivor
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient, collection_path, object_path
-from workshop.runtimes.kubernetes.holders import holds, holds_namespace, overdue
+from workshop.runtimes.kubernetes.holders import holds_because, holds_namespace, overdue
 from workshop.runtimes.kubernetes.names import ROOM_KIND, ROSTER, SEAT_KIND, selector_of
 from workshop.runtimes.kubernetes.objects import decode_roster
 from workshop.runtimes.kubernetes.rooms import Place
@@ -152,7 +152,10 @@ class Teardown:
                 for pod in lost:  # their node does not answer: nobody else will finish this
                     await self._client.delete(object_path(pod), grace=0)
             if there and self._is_late(deadline):
-                return [Survivor(kind, item["metadata"]["name"], holds(item)) for kind, item in there]
+                return [
+                    Survivor(kind, item["metadata"]["name"], await holds_because(self._client, item))
+                    for kind, item in there
+                ]
             await asyncio.sleep(pause)
             pause = min(pause * 1.5, _LONGEST_LOOK)
 

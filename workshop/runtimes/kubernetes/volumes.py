@@ -10,6 +10,7 @@ from typing import Any
 from workshop.model.definition import KubernetesPart
 from workshop.model.snapshot import Problem, Survivor
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.cluster_events import newest_warning
 from workshop.runtimes.kubernetes.names import base_name, claim_name
 
 Json = dict[str, Any]
@@ -106,7 +107,7 @@ async def unremoved_volumes(
         await asyncio.sleep(pause)
         pause = min(pause * 1.5, _LONGEST_LOOK)
     return (
-        [_survivor(volume, _why_there(volume)) for volume in going],
+        [_survivor(volume, await _why_there(client, volume)) for volume in going],
         [_survivor(volume, "its storage class keeps volumes; delete it by hand") for volume in kept],
     )
 
@@ -115,11 +116,12 @@ def _phase(volume: Json) -> str:
     return str((volume.get("status") or {}).get("phase", ""))
 
 
-def _why_there(volume: Json) -> str:
+async def _why_there(client: ClusterClient, volume: Json) -> str:
     if _phase(volume) == "Failed":
         return f"it could not be removed: {(volume.get('status') or {}).get('message', '')}"
     by = (volume["metadata"].get("annotations") or {}).get(_PROVISIONER, "")
-    return f"{by or 'the cluster'} has not removed it yet"
+    warning = await newest_warning(client, volume)
+    return f"{by or 'the cluster'} has not removed it yet" + (f": {warning}" if warning else "")
 
 
 def _survivor(volume: Json, reason: str) -> Survivor:
