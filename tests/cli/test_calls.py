@@ -98,6 +98,16 @@ def test_a_span_that_is_no_span_is_refused(word: str, workshop: Call) -> None:
     assert "write 30m" in said.err
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [(["--length", "5 bananas"], "write 30m"), (["--length", "0m"], "no time"), (["--seats", "many"], "valid number")],
+)
+def test_what_is_no_amount_of_time_or_seats_is_refused(words: list[str], says: str, workshop: Call) -> None:
+    said = workshop("up", ".", *words)
+    assert said.code == 2
+    assert says in said.err
+
+
 def test_a_setting_that_cannot_be_used_is_named_with_its_place(workshop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSHOP_PORT", "eighty")
     said = workshop("paths", "--json")

@@ -46,6 +46,13 @@ def test_without_a_terminal_every_step_and_log_line_is_a_line(capsys: pytest.Cap
     ]
 
 
+def test_a_warning_that_two_parts_of_the_work_have_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(Diagnostics()) as report:
+        for text in ("The folder is no Git repository.", "No room.", "The folder is no Git repository."):
+            report(Noted(text, level="warning"))
+    assert capsys.readouterr().err.splitlines() == ["warning: The folder is no Git repository.", "warning: No room."]
+
+
 def test_seats_are_counted_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
     with Progress(Diagnostics()) as report:
         report(StepStarted("seats", "Starting seats", total=3))

@@ -144,6 +144,8 @@ def test_a_badge_or_another_hub_is_read_like_the_link_in_it(badge: str) -> None:
     [
         ("", "No repository"),
         ("https://github.com/numpy", "names no repository"),
+        ("https://github.com/", "names no repository"),
+        ("https://git.example.org", "names no repository"),
         ("https://mybinder.org/v2/gh/numpy", "names no repository"),
         ("https://mybinder.org/v2/dataverse/10.7910/DVN/TJCLKP", "dataverse"),
         ("s3://bucket/course", "s3://"),

@@ -179,6 +179,23 @@ async def test_choices_are_saved_as_a_definition_that_is_read_again(
         await until(pilot, lambda: scripted.called("plan") == [(UpRequest(file=str(file)),)])
 
 
+async def test_a_class_of_another_length_is_planned_once_it_is_a_span_of_time(
+    app: Make, scripted: ScriptedService
+) -> None:
+    running = app()
+    async with running.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, ROOM)
+        await press(pilot, "down", "u")
+        await shows(pilot, "Open it")
+        running.screen.query_one("#length", Input).focus()
+        await press(pilot, *"soon", "enter")
+        await shows(pilot, "'soon' is not a span of time.")
+        assert running.screen.query_one("#go", Button).disabled
+        await press(pilot, *["backspace"] * 4, *"90m", "enter")
+        await until(pilot, lambda: not running.screen.query_one("#go", Button).disabled)
+        assert scripted.called("plan")[-1][0].length == timedelta(minutes=90)
+
+
 async def test_an_existing_file_is_not_replaced_without_asking(app: Make, tmp_path: Path) -> None:
     file = tmp_path / "workshop.yaml"
     file.write_text("# mine\n")
@@ -249,7 +266,7 @@ async def test_the_first_plan_asks_what_happens_when_a_class_is_over(app: Make, 
         await shows(pilot, ROOM)
         await press(pilot, "down", "u")
         await shows(pilot, "24 to make")
-        await shows(pilot, "When it is over")
+        await shows(pilot, "When classes are over")
         running.screen.query_one("#end", Select).value = False
         await press(pilot, "f7")
         await until(pilot, lambda: len(scripted.called("up")) == 1)
@@ -262,7 +279,7 @@ async def test_what_was_decided_is_told_and_not_asked_again(app: Make, scripted:
         await shows(pilot, ROOM)
         await press(pilot, "down", "u")
         await shows(pilot, "the gateway collects the work")
-        assert "When it is over" not in screen_text(running)
+        assert "When classes are over" not in screen_text(running)
         await press(pilot, "f7")
         await until(pilot, lambda: len(scripted.called("up")) == 1)
         assert scripted.called("decide_end") == []
@@ -459,6 +476,6 @@ async def test_this_machine_is_checked_with_a_hint_for_what_is_missing(app: Make
     async with running.run_test() as pilot:
         await shows(pilot, ROOM)
         await press(pilot, "D")
-        await shows(pilot, "● git         /usr/bin/git")
-        assert "✗ docker      does not answer" in screen_text(running)
+        await shows(pilot, "● git            /usr/bin/git")
+        assert "✗ docker         does not answer" in screen_text(running)
         assert "Start Docker." in screen_text(running)

@@ -17,6 +17,12 @@ from workshop.model.seat import parse_seat_name
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class WholeNumber(click.IntRange):
+    """A whole number in a range, called a number where it is none."""
+
+    name = "number"
+
+
 def json_option(command: F) -> F:
     """`--json`. Read from the words before click sees them, so that errors in the words are JSON too."""
     return click.option("--json", is_flag=True, expose_value=False, help="One JSON document on standard output.")(
@@ -166,3 +172,13 @@ def as_span(ctx: click.Context, param: click.Parameter, text: str) -> timedelta:
     except ValueError as error:
         raise click.BadParameter(f"{error}: write 30m, 1h or 1h30m.", ctx, param) from error
     return -span if text.startswith("-") else span
+
+
+def as_span_if_given(ctx: click.Context, param: click.Parameter, text: str | None) -> timedelta | None:
+    """As `as_span`; None for an option that is left out. Nothing and less are refused."""
+    if text is None:
+        return None
+    span = as_span(ctx, param, text)
+    if span <= timedelta():
+        raise click.BadParameter(f"{text!r} is no time for a class.", ctx, param)
+    return span

@@ -36,6 +36,7 @@ class Progress:
         self._step: StepStarted | None = None
         self._step_began = 0.0
         self._last_line = ""
+        self._warned: set[str] = set()
         self._seats: dict[int, SeatState] = {}
         self._seats_total = 0
         self._removed: Counter[str] = Counter()
@@ -69,7 +70,9 @@ class Progress:
                 if not self._quiet:
                     self._diagnostics.note(text)
             case Noted(text=text):
-                self._diagnostics.warning(text)
+                if text not in self._warned:  # parts of one piece of work meet the same thing
+                    self._warned.add(text)
+                    self._diagnostics.warning(text)
             case SeatChanged(record=record):
                 self._seat_changed(record.number, record.state, record.detail)
             case RemovedObject(kind=kind, name=name):

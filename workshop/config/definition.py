@@ -85,7 +85,11 @@ def _loaded(text: str, path: Path | None) -> LoadedDefinition:
     problems = list(document.problems)
     definition: WorkshopDefinition | None = None
     if document.value is None and not problems:
-        problems.append(Problem("file", "The file is empty.", "It needs at least `title: Name of the workshop`."))
+        problems.append(
+            Problem(
+                "file", "The file is empty, or has comments alone.", "It needs at least `title: Name of the workshop`."
+            )
+        )
     elif document.value is not None and not isinstance(document.value, dict):
         hint = "The first line is `title: Name of the workshop`."
         problems.append(Problem("file", "This is not a list of `name: value` lines.", hint))

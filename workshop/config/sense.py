@@ -9,10 +9,13 @@ from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from workshop.config.document import Document, Key
+from workshop.model.amounts import format_size
 from workshop.model.definition import DataPart, WorkshopDefinition
 from workshop.model.snapshot import Problem
 
 Found = tuple[Key, str, str]
+LEAST_MEMORY = 64 * 1024**2
+"""Bytes; no server of notebooks starts with less."""
 
 
 def senseless(definition: WorkshopDefinition, document: Document) -> list[Problem]:
@@ -22,6 +25,7 @@ def senseless(definition: WorkshopDefinition, document: Document) -> list[Proble
         *_times(definition),
         *_access(definition),
         *_data(definition),
+        *_limits(definition),
         *_targets(definition),
     ]
     return [Problem(document.where(key), message, hint) for key, message, hint in errors] + [
@@ -45,6 +49,13 @@ def _texts(definition: WorkshopDefinition) -> Iterator[Found]:
                 f"`{definition.docker.subnet}` is not a subnet.",
                 "Write it as `10.91.7.0/24`, or leave it out to have one chosen.",
             )
+
+
+def _limits(definition: WorkshopDefinition) -> Iterator[Found]:
+    memory = definition.limits.memory
+    if memory is not None and memory < LEAST_MEMORY:
+        message = f"{format_size(memory)} is too little for a seat: at least {format_size(LEAST_MEMORY)}."
+        yield ("limits", "memory"), message, "Write `1 GB`: a number alone is bytes."
 
 
 def _times(definition: WorkshopDefinition) -> Iterator[Found]:

@@ -146,8 +146,9 @@ def _web(word: str, parts: SplitResult) -> Link:
         return Link(f"doi:10.5281/zenodo.{segments[1]}") if len(segments) > 1 else Link(word)
     if host.endswith("figshare.com") and segments[:1] == ["articles"]:
         return _figshare(word, segments)
-    reader = _READERS.get(host)
-    if reader is not None and segments:
+    if not segments:
+        raise SourceError(f"{redact(word)} names no repository.", hint="Add the path of the repository to it.")
+    if (reader := _READERS.get(host)) is not None:
         return reader(word, parts, segments)
     if "/-/" in parts.path:
         return _gitlab(word, parts, segments)

@@ -34,9 +34,21 @@ def cut(text: str, width: int, *, ellipsis: str = "…") -> str:
     return kept.rstrip() + ellipsis
 
 
-def fill(text: str, width: int, *, right: bool = False) -> str:
-    """The text in exactly `width` cells."""
-    text = cut(text, width)
+def cut_start(text: str, width: int, *, ellipsis: str = "…") -> str:
+    """As `cut`, of a text whose end says most: a path."""
+    if cell_width(text) <= width:
+        return text
+    return cut(text[::-1], width, ellipsis=ellipsis)[::-1]
+
+
+def fill(text: str, width: int, *, right: bool = False, keep_end: bool = False) -> str:
+    """The text in exactly `width` cells.
+
+    Args:
+        right: it stands at the right edge.
+        keep_end: what does not fit goes at the beginning.
+    """
+    text = cut_start(text, width) if keep_end else cut(text, width)
     blank = " " * (width - cell_width(text))
     return blank + text if right else text + blank
 

@@ -12,6 +12,8 @@ class Cell:
 
     text: str
     tone: str = "normal"
+    keep_end: bool = False
+    """A path: what does not fit goes at its beginning."""
 
 
 @dataclass(frozen=True, slots=True)

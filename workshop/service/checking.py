@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workshop.core.fit import fit
 from workshop.errors import DefinitionError, RuntimeRefused, SettingError, SourceError, UsageError, WorkshopError
 from workshop.model.classroom import Ui
+from workshop.model.events import Noted
 from workshop.model.image import Detected, Image, Source
 from workshop.model.snapshot import EngineFacts, Fit, Problem
 from workshop.ports.build import Report
@@ -29,16 +31,22 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
         workshop = await finding.load(wiring, file)
     except DefinitionError as error:
         return CheckReport(None, _definition_problems(file, error))
+    except SourceError as error:
+        return CheckReport(None, (Problem("source", error.message, error.hint),))
+    report = _without_notes(report)
     if workshop.definition.targets:
         try:
             targeting.refuse_runtime(workshop, runtime)
         except UsageError as error:
             return CheckReport(workshop, (Problem("targets", error.message, error.hint),))
+    problems: list[Problem] = []
+    if past := drafts.past_end_problem(workshop.definition, wiring.clock()):
+        problems.append(past)
     if targeting.is_spread(workshop.definition):
         from workshop.service.spread.check import check as check_spread  # few workshops need it
 
-        return await check_spread(wiring, workshop, seats=seats, report=report)
-    problems: list[Problem] = []
+        spread = await check_spread(wiring, workshop, seats=seats, report=report)
+        return replace(spread, problems=(*problems, *spread.problems))
     source: Source | None = None
     detected: Detected | None = None
     image = None
@@ -71,6 +79,11 @@ async def check(wiring: Wiring, file: str, *, seats: int | None, runtime: str, r
             most = f"At most {fits.largest} fit." if fits.largest < wanted else ""
             problems.append(Problem("seats", fits.sentence, most, level=level))
     return CheckReport(workshop, tuple(problems), source, detected, name, facts, fits, image)
+
+
+def _without_notes(report: Report) -> Report:
+    """What is worth a warning is a problem of the check, and need not be told on the way too."""
+    return lambda event: None if isinstance(event, Noted) else report(event)
 
 
 async def _remote_problems(wiring: Wiring, workshop: Workshop, runtime: str) -> tuple[Problem, ...]:
@@ -121,7 +134,7 @@ def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> 
     problems = [Problem("source", note, level="warning") for note in source.notes]
     problems += [Problem("source", note, level="warning") for note in detected.notes]
     problems += [
-        Problem(f"dependency {name}", f"{name} is not pinned: another version may be built next time.",
+        Problem("dependencies", f"{name} is not pinned: another version may be built next time.",
                 "Write the version you tested.", level="warning")
         for name in detected.unpinned
     ]  # fmt: skip
@@ -129,6 +142,9 @@ def _source_problems(workshop: Workshop, source: Source, detected: Detected) -> 
         problems.append(Problem("source.ref", building.newer_sentence(source.newer, source.commit), level="warning"))
     if (problem := plain_http_problem(workshop.definition)) is not None:
         problems.append(problem)
+    if not detected.notebooks and workshop.definition.ui in (Ui.LAB, Ui.NOTEBOOK):
+        where = f"The folder {source.subfolder}" if source.subfolder else "The repository"
+        problems.append(Problem("source", f"{where} has no notebook.", "Is it the right one?", level="warning"))
     wanted = workshop.definition.open
     if wanted and workshop.definition.ui is not Ui.WEB and not (Path(source.folder) / wanted).exists():
         problems.append(Problem("open", f"There is no {wanted} in the repository.", _nearest(wanted, detected)))

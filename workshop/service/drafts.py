@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import TYPE_CHECKING
+
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.seat import Limits
+from workshop.model.snapshot import Problem
 from workshop.service import building
 from workshop.service.reports import Workshop
 from workshop.service.supplying import data_options
 from workshop.service.wiring import Wiring
+
+if TYPE_CHECKING:
+    from workshop.model.definition import WorkshopDefinition
+
+
+def past_end_problem(definition: WorkshopDefinition, now: datetime) -> Problem | None:
+    """What is wrong with the end of a class that is to be opened now: a date of the last time, say."""
+    end = definition.times.end
+    if end is None or end > now:
+        return None
+    return Problem(
+        "times.end",
+        f"The class would have ended on {end:%d %B %Y at %H:%M}.",
+        "Write a later end, or `length` instead.",
+    )
 
 
 def draft(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
@@ -36,6 +36,14 @@ async def load(wiring: Wiring, file: str) -> Workshop:
 
         return targeting.in_one_place(workshop)
     return workshop
+
+
+def lasting(workshop: Workshop, length: timedelta | None) -> Workshop:
+    """The workshop with another length of its classes, whatever its definition says of their end; None for its own."""
+    if length is None:
+        return workshop
+    times = workshop.definition.times.model_copy(update={"length": length, "end": None})
+    return replace(workshop, definition=workshop.definition.model_copy(update={"times": times}))
 
 
 def _named(file: str) -> Workshop:

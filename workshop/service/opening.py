@@ -13,7 +13,7 @@ from workshop.core.launch import seat_command
 from workshop.core.plan import SeatPlan, plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
 from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
-from workshop.model.amounts import counted
+from workshop.model.amounts import counted, format_span
 from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.events import Noted, SeatChanged, StepFinished, StepStarted, WorkEvent
 from workshop.model.image import Image
@@ -98,7 +98,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         exists=wanted.found is not None,
         sentences=sentences,
         image=image,
-        warning=plain.message if plain is not None else "",
+        warning=" ".join((*facts.notes, *([plain.message] if plain is not None else []))),
         newer=newer,
         end=end,
         objects=tuple(await remote.described(classroom, commands, wiring.config.image())) if remote else (),
@@ -108,9 +108,13 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
 def _sentences(
     classroom: Classroom, seats: SeatPlan, fits: Fit, image: Image | None, *, exists: bool
 ) -> tuple[str, ...]:
-    lines = [f"{counted(len(seats.create), 'seat')} to make, {len(seats.keep) + len(seats.start)} there already."]
+    there = len(seats.keep) + len(seats.start)
+    spare = f", {classroom.spares} of them spare" if classroom.spares and not there else ""
+    lines = [f"{counted(len(seats.create), 'seat')} to make{spare}" + (f", {there} there already." if there else ".")]
     if not exists:
         lines.append("The image is there." if image else "The image has to be built first.")
+        if classroom.ends is not None:
+            lines.append(f"The class goes for {format_span(classroom.ends - classroom.created)} from now on.")
     lines.append(f"Students come in at {classroom.join_url() if classroom.door.host else DOOR_COMES_LATER}")
     lines.append(fits.sentence)
     return tuple(lines)
@@ -320,7 +324,7 @@ def _result(outcome: Outcome) -> SeatResult:
 
 
 async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
-    workshop = await finding.load(wiring, request.file)
+    workshop = finding.lasting(await finding.load(wiring, request.file), request.length)
     name = request.name or workshop.slug
     if NAME.fullmatch(name) is None:
         raise UsageError(
@@ -392,10 +396,20 @@ def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> No
         )
 
 
+def refuse_past_end(wiring: Wiring, workshop: Workshop) -> None:
+    """
+    Raises:
+        UsageError: a class that is opened now would have ended already.
+    """
+    if (problem := drafts.past_end_problem(workshop.definition, wiring.clock())) is not None:
+        raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
+
+
 async def _new_classroom(
     wiring: Wiring, request: UpRequest, asked: _Asked, wanted: _Wanted, image: Image | None, *, commit: str
 ) -> Classroom:
     definition = asked.workshop.definition
+    refuse_past_end(wiring, asked.workshop)
     drafted = drafts.draft(
         wiring, asked.workshop, asked.runtime_name, name=asked.name, seats=wanted.total, allow_public=request.force
     )

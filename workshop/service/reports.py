@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +77,8 @@ class UpRequest:
     runtime: str = ""
     address: str = ""
     port: int | None = None
+    length: timedelta | None = None
+    """From now to the end of a class that is not open yet; None for what the definition says."""
     force: bool = False
     """Open more seats than fit, or a public address without https."""
 

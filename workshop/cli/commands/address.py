@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import _names_there_are, runtime_option, verb
+from workshop.cli.options import WholeNumber, _names_there_are, runtime_option, verb
 from workshop.cli.session import Session
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @runtime_option
 @click.argument("name", metavar="[NAME]", default="", shell_complete=_names_there_are)
 @click.argument("address", metavar="[ADDRESS]", default="")
-@click.option("--port", type=click.IntRange(1, 65535), help="Another port too; the same one by default, if it is free.")
+@click.option("--port", type=WholeNumber(1, 65535), help="Another port too; the same one by default, if it is free.")
 @click.option("--allow-public", is_flag=True, help="A public address without https all the same.")
 def address_command(session: Session, name: str, address: str, *, port: int | None, allow_public: bool) -> int:
     """This machine's addresses. With NAME, which of them a class uses; with ADDRESS too, the class moves there.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import file_argument, image_options, runtime_option, verb, verbose_option
+from workshop.cli.options import WholeNumber, file_argument, image_options, runtime_option, verb, verbose_option
 from workshop.cli.session import Session
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @verb("check")
 @file_argument
-@click.option("--seats", type=click.IntRange(1, 2000), help="Seats to reckon with, instead of the definition's.")
+@click.option("--seats", type=WholeNumber(1, 2000), help="Seats to reckon with, instead of the definition's.")
 @runtime_option
 @image_options
 @verbose_option

@@ -7,6 +7,7 @@ import click
 from workshop.cli.confirm import can_ask, confirm
 from workshop.cli.options import runtime_option, verb, verbose_option, yes_option
 from workshop.cli.session import Session
+from workshop.model.amounts import counted
 
 
 @verb("cleanup")
@@ -21,11 +22,13 @@ def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: b
     """
     with session.talk() as talk:
         if not yes:
-            rooms = talk.run(talk.service.cleanup_plan(everything=everything)) if can_ask(session) else ()
+            asked = can_ask(session)
+            rooms = talk.run(talk.service.cleanup_plan(everything=everything)) if asked else ()
             losing = [
-                f"{room.name} ({room.workshop}, {room.runtime}, {room.seats} seats) {room.detail}" for room in rooms
+                f"{room.name} ({room.workshop}, {room.runtime}, {counted(room.seats, 'seat')}) {room.detail}"
+                for room in rooms
             ]
-            question = f"Remove {len(rooms)} classrooms, and objects that belong to none?"
+            question = _question(len(rooms)) if asked else "Remove what classes left behind?"
             if not confirm(session, question, yes=False, losing=losing):
                 return session.nothing_done()
         with session.progress(verbose=verbose) as report:
@@ -36,3 +39,9 @@ def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: b
     session.output.document(removal_document(removal))
     session.output.text(removal_sentence(removal))
     return session.told_removal(removal)
+
+
+def _question(rooms: int) -> str:
+    if not rooms:
+        return "Remove objects that belong to no classroom, if there are any?"
+    return f"Remove {counted(rooms, 'classroom')}, and objects that belong to none?"

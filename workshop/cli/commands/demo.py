@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import image_options, runtime_option, settings_options, verb, verbose_option
+from workshop.cli.options import WholeNumber, image_options, runtime_option, settings_options, verb, verbose_option
 from workshop.cli.session import Session
 from workshop.errors import NoTerminal
 
@@ -22,7 +22,7 @@ HEADLESS_NAME = "demo-headless"
 
 @verb("demo")
 @click.option("--headless", is_flag=True, help="Open, enter a seat, run a cell, tell, tear down; no terminal needed.")
-@click.option("--seats", type=click.IntRange(1, 50), default=3, show_default=True, help="How many seats.")
+@click.option("--seats", type=WholeNumber(1, 50), default=3, show_default=True, help="How many seats.")
 @click.option("--name", help="Name of the class; another one runs a demo beside the first.")
 @runtime_option
 @image_options

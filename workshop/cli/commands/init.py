@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import verb
+from workshop.cli.options import WholeNumber, verb
 from workshop.cli.session import Session
 from workshop.errors import UsageError, WorkshopError
 
@@ -18,7 +18,7 @@ FILE_NAME = "workshop.yaml"
 @click.argument("source", metavar="[LINK|PATH]", default=".")
 @click.option("--to", type=click.Path(path_type=Path), help="The file to write, instead of workshop.yaml.")
 @click.option("--title", help="The workshop's title.")
-@click.option("--seats", type=click.IntRange(1, 2000), help="How many seats.")
+@click.option("--seats", type=WholeNumber(1, 2000), help="How many seats.")
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
 def init_command(
     session: Session, source: str, *, to: Path | None, title: str | None, seats: int | None, force: bool

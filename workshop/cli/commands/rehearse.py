@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import file_argument, image_options, runtime_option, verb, verbose_option
+from workshop.cli.options import WholeNumber, file_argument, image_options, runtime_option, verb, verbose_option
 from workshop.cli.session import Session
 from workshop.model.amounts import format_size, parse_size
 
@@ -24,7 +24,7 @@ def _as_size(ctx: click.Context, param: click.Parameter, text: str | None) -> in
 
 @verb("rehearse")
 @file_argument
-@click.option("--seats", type=click.IntRange(1, 200), default=1, help="How many seats run the notebooks at once.")
+@click.option("--seats", type=WholeNumber(1, 200), default=1, help="How many seats run the notebooks at once.")
 @click.option(
     "--machine-memory", metavar="SIZE", callback=_as_size, help="Say how many seats fit in a machine of SIZE."
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,8 @@ import click
 from workshop.cli.confirm import can_ask
 from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import (
+    WholeNumber,
+    as_span_if_given,
     file_argument,
     image_options,
     runtime_option,
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
 
 @verb("up")
 @file_argument
-@click.option("--seats", type=click.IntRange(1, 2000), help="How many seats, instead of the definition's.")
+@click.option("--seats", type=WholeNumber(1, 2000), help="How many seats, instead of the definition's.")
 @click.option("--name", default="", help="Name of the classroom; several of one workshop have different ones.")
+@click.option(
+    "--length", metavar="SPAN", callback=as_span_if_given, help="How long the class goes from now on: 3h, 90m, 1h30m."
+)
 @runtime_option
 @image_options
 @settings_options("address", "port", "starts_at_once")
@@ -46,6 +52,7 @@ def up_command(
     *,
     seats: int | None,
     name: str,
+    length: timedelta | None,
     force: bool,
     dry_run: bool,
     output: str,
@@ -58,7 +65,9 @@ def up_command(
     """
     from workshop.service.reports import UpRequest
 
-    request = UpRequest(file=file, name=name, seats=seats, runtime=session.flags.get("runtime", ""), force=force)
+    request = UpRequest(
+        file=file, name=name, seats=seats, length=length, runtime=session.flags.get("runtime", ""), force=force
+    )
     with session.talk() as talk:
         if dry_run:
             return _dry_run(session, talk, request, output)

@@ -128,6 +128,7 @@ async def _new(
     wiring: Wiring, request: UpRequest, workshop: Workshop, name: str, asked: Sequence[Site], *, report: Report
 ) -> list[Member]:
     """Nothing is made before it is known that every target answers, may be used, and that the seats fit."""
+    opening.refuse_past_end(wiring, workshop)
     sites.refuse_silent(asked)
     for site in asked:
         await sites.refuse_obstacles(wiring, site, name, report=report)

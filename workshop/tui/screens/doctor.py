@@ -29,15 +29,17 @@ class DoctorScreen(BaseScreen[None]):
 
     async def _read(self) -> None:
         findings = await self.workshop.service.doctor()
-        lines = [_line(finding) for finding in findings]
-        lines += [
-            Content.assemble((f"· {name:<12}", "$text-muted"), (str(path), "$text-muted"))
-            for name, path in self.workshop.places.named()
-        ]
+        found = {finding.name for finding in findings}
+        places = [(name, path) for name, path in self.workshop.places.named() if name not in found]
+        width = 1 + max(len(name) for name in (*found, *(name for name, _ in places)))
+        lines = [_line(finding, width) for finding in findings]
+        lines += [Content.styled(f"· {name:<{width}}{path}", "$text-muted") for name, path in places]
         self.query_one("#findings", Text).say(Content("\n").join(lines))
 
 
-def _line(finding: Finding) -> Content:
+def _line(finding: Finding, width: int) -> Content:
     glyph, style = ("●", "$text-success") if finding.ok else ("✗", "$text-error")
-    hint = f"\n  {'':12}{finding.hint}" if finding.hint and not finding.ok else ""
-    return Content.assemble((f"{glyph} ", style), (f"{finding.name:<12}", "bold"), finding.text, (hint, "$text-muted"))
+    hint = f"\n  {'':{width}}{finding.hint}" if finding.hint and not finding.ok else ""
+    return Content.assemble(
+        (f"{glyph} ", style), (f"{finding.name:<{width}}", "bold"), finding.text, (hint, "$text-muted")
+    )

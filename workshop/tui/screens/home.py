@@ -191,7 +191,9 @@ class HomeScreen(BaseScreen[None]):
     def _detail_cell(self, entry: WorkshopEntry) -> Cell:
         newer = self._newer.get(entry.file)
         where = one_line(entry.detail or _short(entry.file))
-        return Cell(f"▲ newer commit {newer[:7]} · {where}", Tone.WARN) if newer else Cell(where, Tone.MUTED)
+        if newer:
+            return Cell(f"▲ newer commit {newer[:7]} · {where}", Tone.WARN)
+        return Cell(where, Tone.MUTED, keep_end=not entry.detail)
 
     def _show_about(self) -> None:
         """One line on what is under the cursor."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import ClassVar
 
 from textual import on
@@ -12,8 +13,8 @@ from textual.widget import Widget
 from textual.widgets import Button, Input, Select
 
 from workshop.actions import Scope
-from workshop.errors import WorkshopError
-from workshop.model.amounts import format_size, format_span
+from workshop.errors import UsageError, WorkshopError
+from workshop.model.amounts import format_size, format_span, parse_span
 from workshop.service import UpPlan, UpRequest
 from workshop.tui.bindings import bindings_for
 from workshop.tui.screens.base import BaseScreen
@@ -56,13 +57,15 @@ class PlanScreen(BaseScreen[None]):
         with VerticalScroll(id="plan"):
             with Horizontal(classes="fields"):
                 yield Field("Name", Input(placeholder="from the title", id="name", compact=True))
-                yield Field("Seats", Input(placeholder="as defined", id="count", compact=True, type="integer"))
+                count = Input(placeholder="as defined", id="count", compact=True, type="integer")
+                yield Field("Seats", count, classes="short")
+                yield Field("Length", Input(placeholder="as defined", id="length", compact=True), classes="short")
                 yield Field(
                     "Runs on",
                     Select([(name, name) for name in RUNTIMES], prompt="best there is", id="runtime", compact=True),
                 )
-                over = Select(ENDS, value=True, allow_blank=False, id="end", compact=True)
-                yield Field("When it is over", over, classes="asked-once")
+            over = Select(ENDS, value=True, allow_blank=False, id="end", compact=True)
+            yield Field("When classes are over", over, classes="asked-once fields")
             yield Text("", id="plan-text")
             with Horizontal(classes="buttons"):
                 yield Button("Open it", id="go", compact=True, classes="first-focus", disabled=True)
@@ -83,16 +86,32 @@ class PlanScreen(BaseScreen[None]):
             file=self._file,
             name=self.query_one("#name", Input).value.strip(),
             seats=int(count) if count.strip().isdigit() else None,
+            length=self._length()[0],
             runtime=str(runtime) if runtime in RUNTIMES else "",
         )
+
+    def _length(self) -> tuple[timedelta | None, str]:
+        """The length that is asked for, None for the definition's; and what is wrong with what was written."""
+        text = self.query_one("#length", Input).value.strip()
+        try:
+            span = parse_span(text) if text else None
+        except ValueError as error:
+            return None, f"{str(error)[:1].upper()}{str(error)[1:]}."
+        if span is not None and span <= timedelta():
+            return None, "A class needs some time."
+        return span, ""
 
     @property
     def _asks_end(self) -> bool:
         return self._plan is not None and not self._plan.exists and not self._plan.end.decided
 
     def _ask(self) -> None:
-        self._plan = self._error = None
+        self._plan = self._planned = self._error = None
         self.query_one("#go", Button).disabled = True
+        if wrong := self._length()[1]:
+            self._error = UsageError(wrong, hint="Write 3h, 90m or 1h30m.")
+            self._show("")
+            return
         self._show("Finding out what would be made…")
         self.work("Planning", self._read, group="plan")
 
@@ -127,7 +146,7 @@ class PlanScreen(BaseScreen[None]):
     @on(Input.Blurred)
     @on(Select.Changed)
     def _changed(self) -> None:
-        if self.request != self._planned:
+        if self.request != self._planned or self._length()[1]:
             self._ask()
 
     # Actions

@@ -361,7 +361,7 @@ class RowTable(Performer, ScrollView, can_focus=True):
         for index, room in self._places_of_columns():
             cell = cells[index]
             tone = cell.tone if cell.tone in TONES else "normal"
-            text = fill(cell.text, room, right=self._columns[index].right)
+            text = fill(cell.text, room, right=self._columns[index].right, keep_end=cell.keep_end)
             segments.append(Segment(text, ground + self._look(tone) + over))
             segments.append(Segment(" ", base))
         return Strip(segments).adjust_cell_length(width, base)
