@@ -159,7 +159,7 @@ ACTIONS: tuple[Action, ...] = (
     _a("seat.mark", "space", "Mark", "Mark the seat, or take the mark away; acts then apply to all marked ones.", Scope.SEAT, footer="Mark"),
     _a("seat.mark_all", "ctrl+e", "Mark all shown", "Mark every seat that the filter shows, or take all marks away.", Scope.SEAT),
     _a("seat.qr", "v", "QR code", "The seat's link as a QR code, full screen.", Scope.SEAT, footer="QR"),
-    _a("seat.browser", "o", "Open in the browser", "Open the seat's link in this machine's browser; the seat then counts as opened by you.", Scope.SEAT),
+    _a("seat.browser", "o", "Open as the instructor", "The seat in this machine's browser: nothing is claimed, and the participant sees that you are there.", Scope.SEAT, _C),
     _a("seat.copy", "c", "Copy the link", "Copy the seat's link to the clipboard (of all marked seats, one line each).", Scope.SEAT),
     _a("seat.logs", "l", "Logs", "What the seat's server printed.", Scope.SEAT),
     _a("seat.shell", "s", "Shell", "A shell in the seat, in this terminal; the screen comes back when it ends.", Scope.SEAT, _C),

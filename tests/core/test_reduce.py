@@ -162,6 +162,16 @@ def test_a_fresh_seat_has_none_of_its_predecessors_troubles() -> None:
     assert seat.activity not in (Activity.CRASHED, Activity.OUT_OF_MEMORY)
 
 
+def test_an_instructor_in_the_seat_is_not_its_participant() -> None:
+    """The seat's own server counts the visitor's connections, and takes them for activity."""
+    later = NOW + 20 * MINUTE
+    visit = pulse(at=later, connections=2, visited=True, last_activity=later)
+    seat = seat_after(*CLAIMED, pulse(browsers=1), visit, at=later)
+    assert (seat.activity, seat.visited, seat.browsers) == (Activity.DISCONNECTED, True, 0)
+    assert seat.last_active == NOW
+    assert seat_after(*READY, events.SeatVisited(1, NOW), visit, at=later).activity is Activity.NEVER_OPENED
+
+
 def test_restarts_of_before_the_gateway_began_are_no_news() -> None:
     old = replace(record(), restarts=3, started_at=NOW)
     happened = (events.SeatsListed((old,)), events.SeatAnswered(old), events.SeatClaimed(1, NOW), pulse(browsers=1))

@@ -108,6 +108,22 @@ async def test_status_tells_never_opened_running_and_idle_apart(
 
 
 @on_processes
+async def test_an_instructor_visits_a_seat_and_claims_nothing(
+    program: Program, repository: Path, unique_name: str
+) -> None:
+    program.up(repository, unique_name)
+    visit = program("visit", unique_name, "02")
+    assert {"classroom", "seat", "link", "until", "shown"} == set(visit)
+    async with Student() as instructor:
+        page = await instructor.enter(visit["link"])
+        assert urlsplit(page).path == "/seat/02/"
+        assert (await instructor.run_cell("print(6 * 7)")).output == "42"
+    after = {seat["seat"]: seat for seat in program("status", unique_name)["seats"]}
+    assert not after["02"]["claimed"]
+    wrong = program("visit", unique_name, "09", code=2)
+    assert "has no seat 09" in wrong["message"]
+
+
 def test_links_say_the_same_in_every_form(program: Program, repository: Path, unique_name: str, tmp_path: Path) -> None:
     opened = program.up(repository, unique_name)
     wanted = {seat["seat"]: seat["link"] for seat in opened["seats"]}

@@ -49,6 +49,7 @@ from workshop.service import (
     UpPlan,
     UpReport,
     UpRequest,
+    Visit,
     Workshop,
     WorkshopEntry,
     WrittenReport,
@@ -493,6 +494,11 @@ class ScriptedService:
     async def logs(self, name: str, seat: int, *, tail: int = 200) -> str:
         await self._take("logs", name, seat)
         return self.log_text
+
+    async def visit(self, name: str, seat: int) -> Visit:
+        await self._take("visit", name, seat)
+        link = f"http://192.168.1.20:8080/visit/{seat:02d}/1.proof"
+        return Visit(name, seat, link, self.clock() + timedelta(hours=8))
 
     async def shell_command(self, name: str, seat: int) -> tuple[str, ...]:
         await self._take("shell_command", name, seat)

@@ -352,6 +352,29 @@ async def test_copying_falls_back_to_the_terminal_and_says_so(app: Make, tmp_pat
         assert running.clipboard.startswith("http://192.168.1.20:8080/s/")
 
 
+async def test_a_seat_is_opened_as_the_instructor_by_a_link_of_its_own(
+    app: Make, scripted: ScriptedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over SSH there is no browser: the link is copied instead. The seat's own link would claim the seat."""
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda link: bool(opened.append(link)) or True)
+    script(tmp_path / "bin", "wl-copy", f'cat > "{tmp_path}/copied"')
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    running = app(start=ROOM, environment={**TERMINAL, "WAYLAND_DISPLAY": "wayland-0", "PATH": path})
+    async with running.run_test() as pilot:
+        await shows(pilot, "22 of 24 ready")
+        await press(pilot, "o")
+        await until(pilot, lambda: opened == ["http://192.168.1.20:8080/visit/01/1.proof"])
+        await until(pilot, lambda: notices(running) == ["Seat 01 is open in this machine's browser."])
+        assert "The participant sees that you are there" in running.notices[0].hint
+    running = app(start=ROOM, environment={**TERMINAL, "SSH_CONNECTION": "1 2 3 4"})
+    async with running.run_test() as pilot:
+        await shows(pilot, "22 of 24 ready")
+        await press(pilot, "o")
+        await until(pilot, lambda: "Sent your own link into seat 01" in " ".join(notices(running)))
+    assert len(opened) == 1
+
+
 async def test_copying_shows_a_box_where_nothing_else_works(app: Make) -> None:
     running = app(start=ROOM, environment={"TERM": "linux", "PATH": "/nowhere"})
     async with running.run_test() as pilot:

@@ -165,6 +165,14 @@ def _seat_numbers(ctx: click.Context, param: click.Parameter, words: tuple[str, 
     return tuple(sorted(numbers))
 
 
+def as_seat(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """`7` or `07` as a number."""
+    number = parse_seat_name(text)
+    if number is None:
+        raise click.BadParameter(f"{text!r} is no seat: name one as 07.", ctx, param)
+    return number
+
+
 def as_span(ctx: click.Context, param: click.Parameter, text: str) -> timedelta:
     """`30m` or `1h30m` as a span of time; with a minus, a negative one."""
     try:

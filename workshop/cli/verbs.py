@@ -35,6 +35,7 @@ SECTIONS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("address", "address", "This machine's addresses; move a class to another one."),
             Verb("roomcheck", "roomcheck", "The page that tests the room's network, and what devices found."),
             Verb("add", "add", "Make more seats."),
+            Verb("visit", "visit", "Open a seat as the instructor; the participant sees it."),
             Verb("restart", "acts", "Stop and start a seat; its files stay."),
             Verb("reset", "acts", "A fresh seat under the same link; its files are archived first."),
             Verb("move", "acts", "A new seat under the same link, with the participant's files."),

@@ -49,7 +49,8 @@ def activity_of(seat: SeatFacts, state: SeatState, limits: Limits, now: datetime
         return Activity.RUNNING
     if not used:
         return Activity.NEVER_OPENED
-    if seat.pulse.browsers == 0 and seat.pulse.connections == 0:
+    # the seat's own server counts a visitor's connections too
+    if seat.pulse.browsers == 0 and (seat.pulse.connections == 0 or seat.pulse.visited):
         return Activity.DISCONNECTED
     idle = idle_for(seat, now, breaks)
     return Activity.IDLE if idle is not None and idle >= IDLE_AFTER else Activity.OPEN

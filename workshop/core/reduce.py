@@ -48,6 +48,8 @@ def reduce(facts: RoomFacts, event: events.ClassEvent) -> RoomFacts:
             return replace(facts, classroom=replace(facts.classroom, door=door))
         case events.RoomChecked(check):
             return replace(facts, checks=(*facts.checks, check)[-CHECKS_KEPT:])
+        case events.SeatVisited():
+            return facts  # pulses tell who is there
         case events.Warned(key, text):
             kept = tuple(entry for entry in facts.warnings if entry[0] != key)
             return replace(facts, warnings=(*kept, (key, text)) if text else kept)
@@ -115,7 +117,7 @@ def _pulsed(seat: SeatFacts, pulse: Pulse, at: datetime) -> SeatFacts:
     active = seat.last_active
     if pulse.busy and (seat.claimed or pulse.browsers):
         active = at
-    elif pulse.last_activity is not None and seat.first_seen and pulse.last_activity > seat.first_seen:
+    elif not pulse.visited and pulse.last_activity and seat.first_seen and pulse.last_activity > seat.first_seen:
         active = max(active, pulse.last_activity) if active else pulse.last_activity
     return replace(
         seat,
@@ -196,6 +198,7 @@ def _seat(facts: RoomFacts, number: int, now: datetime, *, spare: bool) -> Seat:
         kernel_restarts=seat.kernel_restarts,
         idle_seconds=idle.total_seconds() if idle is not None else None,
         browsers=seat.pulse.browsers if seat.pulse else 0,
+        visited=seat.pulse is not None and seat.pulse.visited,
         label=seat.label,
         help_since=seat.help_since,
         notebook=seat.pulse.notebook if seat.pulse else "",

@@ -1,6 +1,6 @@
-"""Signed cookies: one that knows a browser again, and one for each seat it may enter.
+"""Signed cookies: one that knows a browser again, one for each seat it may enter, and the instructor's for a visit.
 
-The seat's cookie is sent to the seat's path alone, the browser's to the join pages alone. Both carry the class's uid
+The seat's cookies are sent to the seat's path alone, the browser's to the join pages alone. All carry the class's uid
 in their names, because cookies do not tell ports apart and two classes may live on one address.
 Keys derive from the classroom's secret: a gateway that is started anew knows its cookies again, and they die with
 the class.
@@ -13,14 +13,18 @@ import hmac
 import re
 import secrets
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from http.cookies import Morsel, SimpleCookie
 
 from aiohttp import web
 
+from workshop.gateway.guest import Guest
 from workshop.model.classroom import Classroom
 from workshop.model.code import derive_secret
 from workshop.model.parts import class_uid
+from workshop.model.visit import is_visit_token
 
 PREFIX = "workshop-"
 """Cookies of this name are ours; seats never see them and cannot set them."""
@@ -33,12 +37,14 @@ _KNOWN_AT_MOST = 4096
 class Cookies:
     """Makes and reads the cookies of one classroom."""
 
-    def __init__(self, classroom: Classroom) -> None:
+    def __init__(self, classroom: Classroom, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         self._classroom = classroom
+        self._now = now
         self._key = bytes.fromhex(derive_secret(classroom.key, "cookies"))
         uid = class_uid(classroom)
         self.seat_name = f"{PREFIX}seat-{uid}"
         self.browser_name = f"{PREFIX}browser-{uid}"
+        self.visit_name = f"{PREFIX}visit-{uid}"
         self._known: dict[tuple[int, str], str] = {}
 
     def new_browser(self) -> str:
@@ -53,7 +59,16 @@ class Cookies:
             return browser
         return None
 
-    def seat_browser(self, value: str, number: int) -> str | None:
+    def guest_of(self, request: web.BaseRequest, number: int) -> Guest | None:
+        """Who comes to seat `number` with this request; None if it is nobody who may."""
+        mine = ours(request)
+        token = mine.get(self.visit_name, "")
+        if token and is_visit_token(token, self._classroom.key, number, self._now()):
+            return Guest(token, instructor=True)
+        browser = self._seat_browser(mine.get(self.seat_name, ""), number)
+        return Guest(browser) if browser is not None else None
+
+    def _seat_browser(self, value: str, number: int) -> str | None:
         """Whose cookie for seat `number` this is; None if it opens another seat or none."""
         known = self._known.get((number, value))
         if known is not None:
@@ -72,9 +87,14 @@ class Cookies:
             _set(response, self.browser_name, value, path, secure=secure)
 
     def admit(self, response: web.StreamResponse, number: int, browser: str, *, secure: bool) -> None:
-        """Let this browser into the seat."""
-        value = f"{browser}.{self.sign('seat', str(number), browser)}"
-        _set(response, self.seat_name, value, self._classroom.seat_path(number), secure=secure)
+        """Let this browser into the seat, as a participant's: a visit in it is over."""
+        value, path = f"{browser}.{self.sign('seat', str(number), browser)}", self._classroom.seat_path(number)
+        _set(response, self.seat_name, value, path, secure=secure)
+        _set(response, self.visit_name, "", path, secure=secure, lasts=0)
+
+    def admit_instructor(self, response: web.StreamResponse, number: int, token: str, *, secure: bool) -> None:
+        """Let the bearer of a visit's link into the seat, until the link runs out or the browser ends."""
+        _set(response, self.visit_name, token, self._classroom.seat_path(number), secure=secure, lasts=None)
 
     def sign(self, *parts: str) -> str:
         """A signature over what it is for and whom it belongs to: 256 bits."""
@@ -97,13 +117,21 @@ def is_browser(text: str) -> bool:
     return _BROWSER.fullmatch(text) is not None
 
 
-def _set(response: web.StreamResponse, name: str, value: str, path: str, *, secure: bool) -> None:
-    """Add a `Set-Cookie` line; unlike `set_cookie` it keeps two cookies of one name with different paths apart."""
+def _set(
+    response: web.StreamResponse, name: str, value: str, path: str, *, secure: bool, lasts: int | None = LIFETIME
+) -> None:
+    """Add a `Set-Cookie` line; unlike `set_cookie` it keeps two cookies of one name with different paths apart.
+
+    Args:
+        lasts: seconds; None for as long as the browser runs, 0 to take the cookie away.
+    """
     cookie: SimpleCookie = SimpleCookie()
     cookie[name] = value
     morsel: Morsel[str] = cookie[name]
-    morsel["path"], morsel["max-age"], morsel["samesite"] = path, LIFETIME, "Lax"
+    morsel["path"], morsel["samesite"] = path, "Lax"
     morsel["httponly"] = True
+    if lasts is not None:
+        morsel["max-age"] = lasts
     if secure:
         morsel["secure"] = True
     response.headers.add("Set-Cookie", morsel.OutputString())

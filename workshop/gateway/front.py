@@ -11,7 +11,8 @@ from aiohttp import web
 
 from workshop.gateway import splice
 from workshop.gateway.attempts import TooManyTries
-from workshop.gateway.cookies import Cookies, ours
+from workshop.gateway.cookies import Cookies
+from workshop.gateway.guest import Guest
 from workshop.gateway.join import Join
 from workshop.gateway.pages import ASSETS_PATH, Pages, answer_json, redirect, send_on, wants_page
 from workshop.gateway.peers import PATH as PEERS_PATH
@@ -24,8 +25,10 @@ from workshop.gateway.seating import Seating
 from workshop.gateway.seatmap import SeatMap
 from workshop.gateway.take_home import PATH as TAKE_HOME_PATH
 from workshop.gateway.take_home import TakeHome
+from workshop.gateway.visits import Visits
 from workshop.model.events import FilesChanged
 from workshop.model.seat import parse_seat_name, seat_name
+from workshop.model.visit import PATH as VISIT_PATH
 from workshop.ports.room import ReportFact
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,7 @@ class Front:
         cookies: Cookies,
         pages: Pages,
         join: Join,
+        visits: Visits,
         seat_page: SeatPage,
         take_home: TakeHome,
         check: RoomCheckPage,
@@ -67,6 +71,7 @@ class Front:
         self._cookies = cookies
         self._pages = pages
         self._join = join
+        self._visits = visits
         self._seat_page = seat_page
         self._take_home = take_home
         self._check = check
@@ -108,6 +113,8 @@ class Front:
         method = "GET" if request.method == "HEAD" else request.method
         if path[:3].lower() == "/s/" and method == "GET":
             return await self._join.link(request, path[3:].rstrip("/"))
+        if path.startswith(VISIT_PATH) and method == "GET":
+            return await self._visits.link(request, path[len(VISIT_PATH) :])
         if path.startswith(ASSETS_PATH) and method == "GET":
             return self._pages.asset(request, path[len(ASSETS_PATH) :]) or self._problem(request, 404, "missing")
         if path == "/check" or path.startswith("/check/"):
@@ -156,9 +163,8 @@ class Front:
             return self._problem(request, 404, "missing")
         if (name != seat_name(number) or not slash) and request.method in SAFE:
             return redirect(f"{SEAT}{seat_name(number)}/{rest}", status=302)
-        cookie = ours(request).get(self._cookies.seat_name, "")
-        browser = self._cookies.seat_browser(cookie, number)
-        if browser is None:
+        guest = self._cookies.guest_of(request, number)
+        if guest is None:
             return redirect("/join?why=seat") if wants_page(request) else answer_json({"error": "no seat"}, status=403)
         upgrade = "websocket" in request.headers.get("Upgrade", "").lower()
         if (upgrade or request.method not in SAFE) and not self._seats.origin.allowed(request, required=upgrade):
@@ -170,28 +176,27 @@ class Front:
         if rest == ROOM_PATH + TAKE_HOME_PATH and request.method == "GET":
             return await self._take_home.answer(request, number)
         if rest.startswith(ROOM_PATH):
-            answer = await self._seat_page.handle(request, number, browser, rest[len(ROOM_PATH) :])
+            answer = await self._seat_page.handle(request, number, guest, rest[len(ROOM_PATH) :])
             return answer or self._problem(request, 404, "missing")
-        return await self._to_server(
-            request, number, browser, target, home=not rest and _is_home(query), upgrade=upgrade
-        )
+        return await self._to_server(request, number, guest, target, home=not rest and _is_home(query), upgrade=upgrade)
 
     async def _to_server(
-        self, request: web.BaseRequest, number: int, browser: str, target: str, *, home: bool, upgrade: bool
+        self, request: web.BaseRequest, number: int, guest: Guest, target: str, *, home: bool, upgrade: bool
     ) -> web.StreamResponse:
         page = wants_page(request)
-        if home and page:
-            self._seating.come(number, browser)
+        if home and page and not guest.instructor:
+            self._seating.come(number, guest.browser)
         upstream = self._seats.upstream(number)
         if upstream is None:
             return self._not_ready(request, number)
         if home and page and self._seat_bar and "?" not in target:
-            return self._seat_page.shell(request, number, browser)
+            return self._seat_page.shell(request, number, guest)
         try:
             if upgrade:
-                return await self._proxy.websocket(request, number, browser, upstream, target)
+                return await self._proxy.websocket(request, number, guest, upstream, target)
             answer = await self._proxy.http(request, number, upstream, target)
-            if WRITTEN in target and request.method in WRITES and answer.status < 400:
+            written = WRITTEN in target and request.method in WRITES and answer.status < 400
+            if written and not guest.instructor:
                 self._report(FilesChanged(number, self._now()))
             return answer
         except splice.Refused as refused:

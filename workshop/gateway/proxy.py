@@ -14,6 +14,7 @@ from yarl import URL
 
 from workshop.gateway import splice
 from workshop.gateway.compression import Compression, Plan
+from workshop.gateway.guest import Guest
 from workshop.gateway.headers import content_length, forwarded, returned
 from workshop.gateway.presence import Presence
 from workshop.gateway.seatmap import SeatMap
@@ -103,7 +104,7 @@ class Proxy:
             return await _relay(request, answer, back)
 
     async def websocket(
-        self, request: web.BaseRequest, number: int, browser: str, upstream: Upstream, target: str
+        self, request: web.BaseRequest, number: int, guest: Guest, upstream: Upstream, target: str
     ) -> web.StreamResponse:
         """Join the browser's WebSocket to the seat's, until either side ends it.
 
@@ -119,7 +120,7 @@ class Proxy:
             raise SeatSilent(type(error).__name__) from error
         self._spliced.add(seat)
         try:
-            with self._presence.here(number, browser):
+            with self._presence.here(number, guest):
                 try:
                     answered = await seat.shake(stripped(target, upstream, seat_path), list(headers.items()))
                 except h11.LocalProtocolError as error:

@@ -56,7 +56,10 @@ async def run_pulses(
             if upstream is None or not upstream.ready:
                 return
             async with gate:
-                pulse = await take_pulse(session, room.classroom, number, upstream, browsers=presence.browsers(number))
+                pulse = await take_pulse(
+                    session, room.classroom, number, upstream,
+                    browsers=presence.browsers(number), visited=presence.is_visited(number),
+                )  # fmt: skip
             report(PulseTaken(pulse, now()))
 
         async def sweep(numbers: Iterable[int]) -> None:
@@ -80,7 +83,13 @@ async def _sweep_on_arrival(presence: Presence, sweep: Sweep) -> None:
 
 
 async def take_pulse(
-    session: aiohttp.ClientSession, classroom: Classroom, number: int, upstream: Upstream, *, browsers: int
+    session: aiohttp.ClientSession,
+    classroom: Classroom,
+    number: int,
+    upstream: Upstream,
+    *,
+    browsers: int,
+    visited: bool = False,
 ) -> Pulse:
     """One reading of one seat. Never raises for a seat that does not answer."""
     read = _reader(classroom)
@@ -89,8 +98,9 @@ async def take_pulse(
     try:
         found = await read(session, base, headers)
     except GONE as error:
-        return Pulse(number, reachable=False, browsers=browsers, detail=f"does not answer ({type(error).__name__})")
-    return Pulse(number, reachable=True, browsers=browsers, **found)
+        found = {"detail": f"does not answer ({type(error).__name__})"}
+        return Pulse(number, reachable=False, browsers=browsers, visited=visited, **found)
+    return Pulse(number, reachable=True, browsers=browsers, visited=visited, **found)
 
 
 def _reader(classroom: Classroom) -> Read:

@@ -17,10 +17,12 @@ from aiohttp import WSMsgType, web
 
 from workshop.gateway.cookies import Cookies
 from workshop.gateway.forms import BadForm, clean_text, read_json
+from workshop.gateway.guest import Guest
 from workshop.gateway.pages import Pages, answer_json
 from workshop.gateway.presence import Presence
 from workshop.gateway.seatmap import SeatMap
 from workshop.gateway.settings import GatewaySettings
+from workshop.model.classroom import Ui
 from workshop.model.events import HelpAsked, HelpDone, SeatLabelled
 from workshop.model.landing import landing_query
 from workshop.model.seat import SeatState, seat_name
@@ -31,6 +33,8 @@ PATH = "_room/"
 """Below a seat's path, what begins with this is ours and never reaches the seat."""
 FRAME_QUERY = "ui"
 """`/seat/07/?ui` is the UI alone."""
+VISITORS_WORKSPACE = "lab/workspaces/instructor"
+"""JupyterLab keeps its open tabs by workspace: in their own, a visitor leaves the participant's as they are."""
 NAME_LENGTH = 40
 HEARTBEAT = 25.0
 _HELD_UP = (SeatState.FAILED, SeatState.LOST)
@@ -68,7 +72,7 @@ class SeatPage:
         for socket in tuple(self._sockets.values()):
             await socket.close(code=1012)
 
-    def shell(self, request: web.BaseRequest, number: int, browser: str) -> web.Response:
+    def shell(self, request: web.BaseRequest, number: int, guest: Guest) -> web.Response:
         """The bar and the frame."""
         words = self._pages.words(request)
         return self._pages.page(
@@ -78,16 +82,19 @@ class SeatPage:
             framed=True,
             seat=seat_name(number),
             base=self._seats.classroom.seat_path(number),
-            frame=self._frame(request, number),
-            token=self._cookies.form_token(f"{number}:{browser}"),
-            names=not self._settings.strict_privacy,
+            frame=self._frame(request, number, guest),
+            visiting=guest.instructor,
+            token="" if guest.instructor else self._cookies.form_token(f"{number}:{guest.browser}"),
+            names=not self._settings.strict_privacy and not guest.instructor,
             name_length=NAME_LENGTH,
             view=self.view(number),
             script=words.group("bar"),
         )
 
-    def _frame(self, request: web.BaseRequest, number: int) -> str:
+    def _frame(self, request: web.BaseRequest, number: int, guest: Guest) -> str:
         classroom = self._seats.classroom
+        if guest.instructor and classroom.ui is Ui.LAB:
+            return f"{classroom.seat_path(number)}{VISITORS_WORKSPACE}"
         words = (FRAME_QUERY, landing_query(classroom, request.host))
         return f"{classroom.seat_path(number)}?{'&'.join(filter(None, words))}"
 
@@ -104,17 +111,17 @@ class SeatPage:
             stuck=self._state(number) in _HELD_UP,
         )
 
-    async def handle(self, request: web.BaseRequest, number: int, browser: str, rest: str) -> web.StreamResponse | None:
+    async def handle(self, request: web.BaseRequest, number: int, guest: Guest, rest: str) -> web.StreamResponse | None:
         """What is below `_room/`; None for an address that we do not have."""
         match (request.method, rest):
             case ("GET", "live"):
-                return await self._live(request, number, browser)
+                return await self._live(request, number, guest)
             case ("GET", "state"):
                 return answer_json(self.view(number))
             case ("POST", "help"):
-                return await self._help(request, number, browser)
+                return await self._help(request, number, guest)
             case ("POST", "name"):
-                return await self._name(request, number, browser)
+                return await self._name(request, number, guest)
             case _:
                 return None
 
@@ -135,6 +142,7 @@ class SeatPage:
             "help": seat.help_since.isoformat() if seat and seat.help_since else None,
             "place": _place(snapshot, number),
             "shared": self._presence.browsers(number) > 1,
+            "visited": self._presence.is_visited(number),
             "name": "" if self._settings.strict_privacy or seat is None else seat.label,
         }
 
@@ -142,7 +150,7 @@ class SeatPage:
         seat = self._seats.snapshot.seat(number)
         return seat.state if seat else SeatState.QUEUED
 
-    async def _live(self, request: web.BaseRequest, number: int, browser: str) -> web.StreamResponse:
+    async def _live(self, request: web.BaseRequest, number: int, guest: Guest) -> web.StreamResponse:
         """A WebSocket that tells each change of the view. A plain request gets 400."""
         socket = web.WebSocketResponse(heartbeat=HEARTBEAT, max_msg_size=1024, compress=False)
         if not socket.can_prepare(request):
@@ -152,7 +160,7 @@ class SeatPage:
         self._sockets[changed] = socket
         reader = asyncio.ensure_future(_drain(socket))
         try:
-            with self._presence.here(number, browser):
+            with self._presence.here(number, guest):
                 self._wake()  # the others at this seat hear of the newcomer
                 await self._tell(socket, changed, reader, number)
         finally:
@@ -184,31 +192,33 @@ class SeatPage:
 
     # What the participant does
 
-    async def _help(self, request: web.BaseRequest, number: int, browser: str) -> web.Response:
+    async def _help(self, request: web.BaseRequest, number: int, guest: Guest) -> web.Response:
         """`{"on": true}` asks for help, `{"on": false}` takes it back."""
-        fields = await self._fields(request, number, browser)
+        fields = await self._fields(request, number, guest)
         if fields is None or not isinstance(fields.get("on"), bool):
             return answer_json({"error": "refused"}, status=403)
         self._report(HelpAsked(number, self._now()) if fields["on"] else HelpDone(number))
         return answer_json({"on": fields["on"]})
 
-    async def _name(self, request: web.BaseRequest, number: int, browser: str) -> web.Response:
+    async def _name(self, request: web.BaseRequest, number: int, guest: Guest) -> web.Response:
         """`{"name": "…"}` as the instructor sees it; empty takes it back."""
-        fields = await self._fields(request, number, browser)
+        fields = await self._fields(request, number, guest)
         if fields is None or self._settings.strict_privacy:
             return answer_json({"error": "refused"}, status=403)
         name = clean_text(fields.get("name"), longest=NAME_LENGTH)
         self._report(SeatLabelled(number, name))
         return answer_json({"name": name})
 
-    async def _fields(self, request: web.BaseRequest, number: int, browser: str) -> dict[str, Any] | None:
-        """What our own script sent; None if it was not ours."""
+    async def _fields(self, request: web.BaseRequest, number: int, guest: Guest) -> dict[str, Any] | None:
+        """What our own script sent for a participant; None if it was not that."""
+        if guest.instructor:
+            return None
         try:
             fields = await read_json(request)
         except BadForm:
             return None
         token = request.headers.get("X-Form-Token", "")
-        return fields if self._cookies.is_form_token(token, f"{number}:{browser}") else None
+        return fields if self._cookies.is_form_token(token, f"{number}:{guest.browser}") else None
 
 
 async def _drain(socket: web.WebSocketResponse) -> None:

@@ -32,6 +32,7 @@ from workshop.gateway.seating import Seating
 from workshop.gateway.seatmap import SeatMap
 from workshop.gateway.settings import GatewaySettings
 from workshop.gateway.take_home import TakeHome
+from workshop.gateway.visits import Visits
 from workshop.gateway.waiting import WaitingRoom
 from workshop.model.events import Warned
 from workshop.ports.room import ReportFact, RoomView
@@ -89,8 +90,9 @@ class Gateway:
         take_home = TakeHome(room, self._seats, pages)
         self._peers = Peers(self._seats, seating, cookies, joining=self._settings.join)
         join = Join(self._seats, seating, cookies, pages, Attempts(), self._waiting, self._peers, self._settings)
+        visits = Visits(self._seats, cookies, pages, join, self._peers, report)
         self._front = Front(
-            self._seats, seating, cookies, pages, join, self._seat_page, take_home, self._check, self._proxy,
+            self._seats, seating, cookies, pages, join, visits, self._seat_page, take_home, self._check, self._proxy,
             self._peers, seat_bar=self._settings.seat_bar, report=report,
         )  # fmt: skip
         self._certificate: Certificate | None = None

@@ -89,6 +89,14 @@ class SeatClaimed:
 
 
 @dataclass(frozen=True, slots=True)
+class SeatVisited:
+    """The instructor came to a seat."""
+
+    number: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class SeatFreed:
     number: int
 
@@ -198,6 +206,7 @@ ClassEvent = (
     RuntimeEvent
     | SeatAnswered
     | SeatClaimed
+    | SeatVisited
     | SeatFreed
     | PulseTaken
     | UsageRead

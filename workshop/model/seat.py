@@ -103,7 +103,9 @@ class Pulse:
     connections: int = 0
     """Kernel connections that the seat's own server counts."""
     browsers: int = 0
-    """Different browsers with an open connection at the gateway."""
+    """Different browsers of participants with an open connection at the gateway."""
+    visited: bool = False
+    """Whether the instructor is in the seat by a visit of `model.visit`."""
     last_activity: datetime | None = None
     notebook: str = ""
     detail: str = ""
@@ -140,6 +142,7 @@ class Seat:
     restarts: int = 0
     kernel_restarts: int = 0
     browsers: int = 0
+    visited: bool = False
     label: str = ""
     """Free text given by the instructor or typed by the participant; never leaves this machine."""
     idle_seconds: float | None = None

@@ -124,6 +124,29 @@ class SeatResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """The instructor's way into a seat.
+
+    Args:
+        until: when the link runs out.
+        shown: whether the participant sees that the instructor is there: by the bar above the seat, where there is one.
+    """
+
+    classroom: str
+    number: int
+    link: str
+    until: datetime
+    shown: bool = True
+
+    @property
+    def notice(self) -> str:
+        """What follows from it for the participant."""
+        if self.shown:
+            return "The participant sees that you are there; nothing is claimed."
+        return "This class has no bar above its seats: the participant does not see that you are there."
+
+
+@dataclass(frozen=True, slots=True)
 class UpReport:
     snapshot: Snapshot
     failed: tuple[SeatResult, ...] = ()

@@ -246,6 +246,8 @@ class Room:
                 self._store.note(self.classroom.uid, number, help_since=None)
             case events.SeatLabelled(number, label):
                 self._store.note(self.classroom.uid, number, label=label)
+            case events.SeatVisited(number):
+                self._store.record(self.classroom.uid, "visit", "the instructor looked in", seat=number)
             case _:
                 pass
         for incident in incidents(before, self._facts):

@@ -38,6 +38,7 @@ from workshop.service.reports import (
     UpPlan,
     UpReport,
     UpRequest,
+    Visit,
     Workshop,
     WorkshopEntry,
     WrittenReport,
@@ -279,6 +280,13 @@ class Service:
         from workshop.service.spread import acts as joint_acts
 
         return await acts.shell_command(self._wiring, await joint_acts.room_of(self._wiring, name, seat), seat)
+
+    async def visit(self, name: str, seat: int) -> Visit:
+        """A link into the seat for the instructor: nothing is claimed, and the participant sees who is there."""
+        from workshop.service import visiting
+        from workshop.service.spread import acts as joint_acts
+
+        return await visiting.visit(self._wiring, await joint_acts.room_of(self._wiring, name, seat), seat)
 
     async def extend(self, name: str, span: timedelta) -> datetime:
         """Move the end of the class; the new end."""

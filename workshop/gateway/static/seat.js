@@ -138,12 +138,25 @@ function setLink(state, text) {
   el("link-text").textContent = text;
 }
 let wasReady = true;
+let wasVisited = false;
+function showConnected() {
+  const visited = view.visited && !config.visiting;
+  if (config.visiting) setLink("visit", texts.visiting);
+  else if (visited) setLink("visit", texts.visited);
+  else setLink("good", view.shared ? texts.shared : texts.connected);
+  if (visited !== wasVisited) {
+    el("bar").hidden = !visited && store.get("bar") === "off"; /* who hid the bar sees a visit all the same */
+    el("show").hidden = !el("bar").hidden;
+    if (visited) announce(texts.visited);
+  }
+  wasVisited = visited;
+}
 function apply(next) {
   view = next;
   offset = Date.parse(view.now) - Date.now();
   if (view.closing) { location.reload(); return; }
   if (view.ready) {
-    setLink("good", view.shared ? texts.shared : texts.connected);
+    showConnected();
     if (!wasReady) announce(texts.back);
   } else {
     setLink("bad", view.stuck ? texts.stuck : texts.restarting);

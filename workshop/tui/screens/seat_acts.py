@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from workshop.actions import BY_ID
 from workshop.model.amounts import counted, format_size
-from workshop.model.seat import Seat, SeatState
+from workshop.model.seat import Seat, SeatState, seat_name
 from workshop.model.snapshot import Snapshot
 from workshop.present.columns import Cell, Column
 from workshop.present.words import Tone
@@ -110,17 +110,23 @@ class SeatActs(News):
             lines = "\n".join(f"{seat.name}  {seat.link}" for seat in seats)
             await self.workshop.copy(lines, f"the links of {len(seats)} seats")
 
-    async def do_seat_browser(self) -> None:
-        (seat, *_others) = self.seats()
-        if not has_graphics(self.workshop.environment):
-            self.workshop.say("No browser can be opened from this terminal.", level="warning")
-            await self.workshop.copy(seat.link, f"the link of seat {seat.name}")
-        elif await asyncio.to_thread(webbrowser.open, seat.link):
-            self.workshop.say(f"Seat {seat.name} is open in this machine's browser.")
-        else:
-            self.workshop.say("No browser could be opened.", hint=seat.link, level="warning")
-
     # Acting
+
+    def do_seat_browser(self) -> None:
+        self.workshop.start_worker(self, "Opening the seat", self._visit)
+
+    async def _visit(self) -> None:
+        number = self.selected
+        assert number is not None
+        found = await self.workshop.service.visit(self.room, number)
+        name = seat_name(number)
+        if not has_graphics(self.workshop.environment):
+            self.workshop.say("No browser can be opened from this terminal.", hint=found.notice, level="warning")
+            await self.workshop.copy(found.link, f"your own link into seat {name}")
+        elif await asyncio.to_thread(webbrowser.open, found.link):
+            self.workshop.say(f"Seat {name} is open in this machine's browser.", hint=found.notice)
+        else:
+            self.workshop.say("No browser could be opened.", hint=found.link, level="warning")
 
     def do_seat_restart(self) -> None:
         lines = ["Files, link and code stay. Cells that are running are lost."]

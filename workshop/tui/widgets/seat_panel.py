@@ -79,6 +79,8 @@ def seat_facts(seat: Seat, history: RoomHistory, now: datetime, *, width: int) -
         rows.append(("Disk", Content(format_size(seat.disk_bytes))))
     if seat.pids is not None:
         rows.append(("Processes", Content(str(seat.pids))))
+    if seat.visited:
+        rows.append(("Visited", Content("the instructor is there")))
     if seat.browsers > 1:
         rows.append(("Browsers", Content.styled(f"{seat.browsers} different ones", "$text-warning")))
     if seat.restarts or seat.kernel_restarts:
