@@ -73,6 +73,7 @@ class Pages:
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
+            auto_reload=False,  # an upgrade during a class is for the gateway that starts next
             trim_blocks=True,
             lstrip_blocks=True,
         )
