@@ -160,6 +160,20 @@ def test_a_reader_that_has_gone_is_no_reason_for_a_traceback() -> None:
     assert result.stderr == ""
 
 
+def test_signs_that_the_terminal_does_not_know_are_no_reason_to_fail(tmp_path: Path) -> None:
+    (tmp_path / "workshop.yaml").write_text("title: Größe\nruntime: process\n", "utf-8")
+    result = subprocess.run(
+        [sys.executable, "-m", "workshop", "check", str(tmp_path)],
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "Gr??e: lab" in result.stdout
+
+
 def test_paths_says_where_each_setting_comes_from(
     workshop: Call, machine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

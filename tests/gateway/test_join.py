@@ -14,6 +14,7 @@ import pytest
 
 from tests.gateway.conftest import House, NewStudent, OpenHouse, free_port, until
 from tests.gateway.gateway_program import UID
+from workshop.errors import StateError
 from workshop.model.events import SeatClaimed
 from workshop.state.store import SqliteStore
 
@@ -112,6 +113,20 @@ async def test_a_link_works_in_any_case_and_is_in_no_later_address(house: House,
             assert str(answer.url) == f"{house.url}/seat/02/"
             assert house.code(2) not in await answer.text()
             assert answer.history[0].headers["Referrer-Policy"] == "no-referrer"
+
+
+async def test_who_has_a_code_is_let_in_although_it_cannot_be_written_down(
+    house: House, student_of: NewStudent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_words: object) -> bool:
+        raise StateError("The disk is full.")
+
+    monkeypatch.setattr(house.store, "claim", full)
+    student = student_of(house)
+    await student.enter(1)
+    async with student.get("/seat/01/page") as answer:
+        assert "The UI of the seat" in await answer.text()
+    assert [fact.number for fact in house.room.told(SeatClaimed)][:1] == [1]
 
 
 async def test_a_wrong_code_is_told_kindly_and_opens_nothing(house: House, student_of: NewStudent) -> None:

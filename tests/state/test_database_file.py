@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import sqlite3
 import stat
 import subprocess
@@ -12,6 +13,7 @@ import sys
 import threading
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -276,6 +278,18 @@ class TestRefused:
             write(database, "INSERT INTO claims VALUES ('r', 1, 'b', 't')", *lines)
         with database.reading() as db:
             assert db.execute("SELECT COUNT(*) FROM claims").fetchone() == (0,)
+
+    def test_a_disk_without_room_for_the_files_beside_it_is_said_to_be_full(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        database = Database(path)
+        write(database, "DELETE FROM claims")
+        monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=0))
+        failed = sqlite3.OperationalError("disk I/O error")
+        failed.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+        with pytest.raises(StateError, match="disk is full") as caught, database.writing():
+            raise failed
+        assert "images prune" in caught.value.hint
 
     def test_an_error_inside_a_transaction_undoes_it(self, path: Path) -> None:
         database = Database(path)

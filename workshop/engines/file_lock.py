@@ -7,11 +7,14 @@ import fcntl
 import os
 from pathlib import Path
 
+from workshop.errors import StateError
+
 
 class FileLock:
     """Guards what several programs of ours may change. An async context manager.
 
-    The holder may remove the file: whoever waited for it goes on with its successor.
+    The holder may remove the file: whoever waited for it goes on with its successor. Entering it raises `StateError`
+    where the file cannot be made.
     """
 
     POLL = 0.05
@@ -22,9 +25,15 @@ class FileLock:
         self._descriptor = -1
 
     async def __aenter__(self) -> FileLock:
-        self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        while (descriptor := self._try()) is None:  # noqa: ASYNC110 (the event is another process)
-            await asyncio.sleep(self.POLL)
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            while (descriptor := self._try()) is None:  # noqa: ASYNC110 (the event is another process)
+                await asyncio.sleep(self.POLL)
+        except OSError as error:
+            raise StateError(
+                f"The lock {self._path} cannot be had: {error.strerror or error}.",
+                hint=f"Make {self._path.parent} writable, or name another folder with WORKSHOP_STATE_DIR.",
+            ) from error
         self._descriptor = descriptor
         return self
 

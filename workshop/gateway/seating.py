@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from workshop.errors import StateError
 from workshop.gateway.seatmap import SeatMap
 from workshop.model.events import SeatClaimed
 from workshop.ports.room import ReportFact, RoomView
 from workshop.ports.store import Store
+
+log = logging.getLogger(__name__)
 
 
 class Seating:
@@ -42,12 +46,20 @@ class Seating:
         return number
 
     def come(self, number: int, browser: str) -> None:
-        """A browser came with the seat's code or cookie. The second one is welcome, and remembered as such."""
+        """A browser came with the seat's code or cookie. The second one is welcome, and remembered as such.
+
+        Who has the code is let in although it cannot be written down.
+        """
         uid = self._room.classroom.uid
-        if self._store.claim(uid, number, browser):
+        try:
+            first = self._store.claim(uid, number, browser)
+            if not first:
+                self._store.also_opened(uid, number, browser)
+        except StateError as error:
+            log.warning("a browser's seat is not remembered: %s", error.message)
+            first = True
+        if first:
             self._report(SeatClaimed(number, self._now()))
-        else:
-            self._store.also_opened(uid, number, browser)
 
     def free(self) -> int:
         """How many seats could be given out now."""

@@ -9,7 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workshop.core.fit import fit
-from workshop.errors import DefinitionError, RuntimeRefused, SettingError, SourceError, UsageError, WorkshopError
+from workshop.errors import (
+    DefinitionError,
+    RuntimeRefused,
+    SettingError,
+    SourceError,
+    StateError,
+    UsageError,
+    WorkshopError,
+)
 from workshop.model.classroom import Ui
 from workshop.model.events import Noted
 from workshop.model.image import Detected, Image, Source
@@ -20,7 +28,7 @@ from workshop.service import building, drafts, finding, peaks
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import CheckReport, Finding, Workshop
 from workshop.service.spread import targeting
-from workshop.service.wiring import Wiring
+from workshop.service.wiring import SEARCHED, Wiring
 
 if TYPE_CHECKING:
     from workshop.model.definition import WorkshopDefinition
@@ -235,7 +243,8 @@ async def doctor(wiring: Wiring, file: str) -> tuple[Finding, ...]:
     found.append(
         Finding("git", git is not None, git or "not found", "Install git: repositories cannot be fetched without.")
     )
-    targets = wiring.searched_targets()
+    state = _state(wiring)
+    targets = wiring.searched_targets() if state.ok else tuple(map(wiring.target, SEARCHED))
     if named := file or _here():
         try:
             definition = (await finding.load(wiring, named)).definition
@@ -252,5 +261,14 @@ async def doctor(wiring: Wiring, file: str) -> tuple[Finding, ...]:
             continue
         text = f"{facts.version}, {facts.cpus:g} cores, {facts.memory_bytes / 1024**3:.1f} GB"
         found.append(Finding(str(target), True, text, " ".join(facts.notes)))
-    found.append(Finding("state", True, str(wiring.state_dir)))
+    found.append(state)
     return tuple(found)
+
+
+def _state(wiring: Wiring) -> Finding:
+    """Whether what the program remembers can be read."""
+    try:
+        wiring.store.remembered()
+    except StateError as error:
+        return Finding("state", False, error.message, error.hint)
+    return Finding("state", True, str(wiring.state_dir))

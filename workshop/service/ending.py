@@ -81,6 +81,6 @@ def not_ended(room: Room, reason: str, details: Sequence[str] = ()) -> bool:
     """Say why the class is still there; False, for `end_when_over`."""
     name, uid = room.classroom.name, room.classroom.uid
     log.error("the class %s was not ended: %s %s", name, reason, "; ".join(details))
-    room.store.record(uid, "end-failed", reason)
+    room.keep(lambda: room.store.record(uid, "end-failed", reason))
     room.report(Warned("end", f"The class is over and was not removed: {reason} It is tried again."))
     return False

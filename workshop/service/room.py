@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from workshop.core.incidents import incidents
+from workshop.core.incidents import Incident, incidents
 from workshop.core.launch import seat_command
 from workshop.core.reduce import RoomFacts, reduce, snapshot, state_of
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
@@ -66,6 +67,7 @@ class Room:
         self.tunnel = TunnelState.NONE
         self._break_until: datetime | None = None
         self._noted: dict[int, tuple[object, ...]] = {}
+        self._unwritten = False
         self._over = False
         self.verbs: dict[str, Verb] = {}
         """What the room's duties answer to beside the verbs of `act`."""
@@ -159,7 +161,7 @@ class Room:
     def say(self, text: str) -> None:
         """A message on every seat page."""
         self._messages = (*self._messages, text)[-MESSAGES_KEPT:]
-        self._store.record(self.classroom.uid, "say", "a message to the class")
+        self.keep(lambda: self._store.record(self.classroom.uid, "say", "a message to the class"))
         self._notify()
 
     def set_break(self, until: datetime | None) -> None:
@@ -239,21 +241,46 @@ class Room:
         """Take a fact in. Never blocks; whoever reads `changes` sees the result."""
         before = self._facts
         self._facts = reduce(before, event)
+        note = partial(self._store.note, self.classroom.uid)
         match event:
             case events.HelpAsked(number, at):
-                self._store.note(self.classroom.uid, number, help_since=at)
+                self.keep(lambda: note(number, help_since=at))
             case events.HelpDone(number):
-                self._store.note(self.classroom.uid, number, help_since=None)
+                self.keep(lambda: note(number, help_since=None))
             case events.SeatLabelled(number, label):
-                self._store.note(self.classroom.uid, number, label=label)
+                self.keep(lambda: note(number, label=label))
             case events.SeatVisited(number):
-                self._store.record(self.classroom.uid, "visit", "the instructor looked in", seat=number)
+                words = (self.classroom.uid, "visit", "the instructor looked in")
+                self.keep(lambda: self._store.record(*words, seat=number))
             case _:
                 pass
-        for incident in incidents(before, self._facts):
-            self._store.record(self.classroom.uid, incident.kind, incident.text, seat=incident.seat)
+        if found := incidents(before, self._facts):
+            self.keep(lambda: self._record(found))
         if self._facts is not before:
             self._notify()
+
+    def _record(self, found: Iterable[Incident]) -> None:
+        for incident in found:
+            self._store.record(self.classroom.uid, incident.kind, incident.text, seat=incident.seat)
+
+    def keep(self, write: Callable[[], object]) -> bool:
+        """Write to the state, if that is possible: a disk that is full costs a class its history, not the class."""
+        try:
+            write()
+        except WorkshopError as error:
+            if not self._unwritten:
+                self._unwritten = True
+                log.warning("what happens in %s is not written down: %s", self.classroom.name, error.message)
+                self._warn_of_state(f"{error.message} The class goes on; what happens meanwhile is not kept.")
+            return False
+        if self._unwritten:
+            self._unwritten = False
+            self._warn_of_state("")
+        return True
+
+    def _warn_of_state(self, text: str) -> None:
+        self._facts = reduce(self._facts, events.Warned("state", text))
+        self._notify()
 
     def _notify(self) -> None:
         changed, self._changed = self._changed, asyncio.Event()
@@ -347,8 +374,10 @@ class Room:
         for number, seat in self._facts.seats.items():
             note = (seat.first_seen, seat.last_active)
             if self._noted.get(number) != note and any(note):
+                seen = {"first_seen": seat.first_seen, "last_active": seat.last_active}
+                if not self.keep(partial(self._store.note, self.classroom.uid, number, **seen)):
+                    return
                 self._noted[number] = note
-                self._store.note(self.classroom.uid, number, first_seen=seat.first_seen, last_active=seat.last_active)
 
     async def until_listed(self, *, timeout: float = 15) -> None:
         """Wait for the first list of seats, so that the gateway answers truthfully from its first request on."""

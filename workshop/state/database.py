@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import logging
 import os
+import shutil
 import sqlite3
 import threading
 import time
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 
 BUSY_SECONDS = 10.0
 """How long a call waits for another process before it gives up."""
+LEAST_ROOM = 64 * 1024
+"""Bytes without which SQLite cannot open a database: its index of the write-ahead log and a page."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
@@ -258,7 +261,9 @@ class Database:
             case sqlite3.SQLITE_READONLY | sqlite3.SQLITE_CANTOPEN | sqlite3.SQLITE_PERM | sqlite3.SQLITE_AUTH:
                 return self._unwritable("it may not be written")
             case sqlite3.SQLITE_FULL:
-                return self._unwritable("the disk is full")
+                return self._full()
+            case sqlite3.SQLITE_IOERR if self._has_no_room():
+                return self._full()
             case sqlite3.SQLITE_CORRUPT | sqlite3.SQLITE_NOTADB:
                 self.close()
                 return StateError(
@@ -276,6 +281,20 @@ class Database:
         return StateError(
             f"The state database {self.path} has been in use by another program for {self._busy_seconds:g} seconds.",
             hint="Wait for the other command to end, then run this one again.",
+        )
+
+    def _has_no_room(self) -> bool:
+        """Whether even the smallest of the files beside the database would find no room."""
+        try:
+            return shutil.disk_usage(self.path.parent).free < LEAST_ROOM
+        except OSError:
+            return False
+
+    def _full(self) -> StateError:
+        return StateError(
+            f"The state database {self.path} cannot be written: the disk is full.",
+            hint="Free some space. With WORKSHOP_STATE_DIR naming a folder on another disk, `workshop images prune` "
+            "and `workshop down NAME` work meanwhile: classes are found by their labels.",
         )
 
     def _unwritable(self, reason: str) -> StateError:
