@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from workshop.model.happening import Happening
 from workshop.model.image import Detected, Image
 from workshop.model.seat import Seat
 from workshop.model.snapshot import ClassroomSummary, Fit, Problem, Removal, Snapshot, Survivor
@@ -32,13 +33,13 @@ def through_json(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_status_has_the_keys_of_the_contract(snapshot: Snapshot) -> None:
     document = through_json(documents.status_document(snapshot))
-    assert list(document) == ["classroom", "runtime", "join", "tunnel", "ends", "seats"]
+    assert list(document) == ["classroom", "runtime", "join", "tunnel", "ends", "break_until", "help", "seats"]
     assert document["join"] == "http://192.168.100.200:8080/"
     assert document["ends"] == "2026-03-01T12:05:00+00:00"
     assert [list(seat) for seat in document["seats"]] == [
         [
-            "seat", "code", "link", "state", "claimed", "activity", "last_active", "memory_bytes", "cpu_percent",
-            "detail", "target",
+            "seat", "code", "link", "state", "claimed", "activity", "last_active", "help_since", "memory_bytes",
+            "memory_limit_bytes", "cpu_percent", "label", "detail", "target",
         ]
     ] * 7  # fmt: skip
     first = document["seats"][0]
@@ -47,6 +48,30 @@ def test_status_has_the_keys_of_the_contract(snapshot: Snapshot) -> None:
     assert (first["state"], first["activity"], first["claimed"]) == ("ready", "running", True)
     assert first["last_active"] == "2026-03-01T10:00:00+00:00"
     assert document["seats"][6]["seat"] == "112"
+
+
+def test_status_names_those_who_asked_for_help_the_longest_wait_first(
+    make_seat: Callable[..., Seat], snapshot: Snapshot, now: datetime
+) -> None:
+    waits = {1: None, 2: now - timedelta(minutes=1), 3: now - timedelta(minutes=7)}
+    seats = tuple(make_seat(number, help_since=since) for number, since in waits.items())
+    document = documents.status_document(replace(snapshot, seats=seats))
+    assert document["help"] == ["03", "02"]
+    assert [seat["help_since"] for seat in document["seats"]] == [
+        None, "2026-03-01T09:59:00+00:00", "2026-03-01T09:53:00+00:00",
+    ]  # fmt: skip
+
+
+def test_events_have_the_keys_of_the_contract(now: datetime) -> None:
+    happened = [Happening(now, "oom", "memory full", (7, 112), "docker"), Happening(now, "say", "a message")]
+    assert through_json(documents.events_document("room", happened)) == {
+        "classroom": "room",
+        "events": [
+            {"at": "2026-03-01T10:00:00+00:00", "kind": "oom", "text": "memory full", "seats": ["07", "112"],
+             "target": "docker"},
+            {"at": "2026-03-01T10:00:00+00:00", "kind": "say", "text": "a message", "seats": [], "target": ""},
+        ],
+    }  # fmt: skip
 
 
 def test_what_is_not_known_is_null(make_seat: Callable[..., Seat], snapshot: Snapshot) -> None:

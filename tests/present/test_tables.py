@@ -8,11 +8,22 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from workshop.model.happening import Happening
 from workshop.model.image import Image
 from workshop.model.seat import Seat
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot, Survivor
+from workshop.present.cells import shown_line
 from workshop.present.removal import removal_sentence, survivor_lines
-from workshop.present.tables import image_table, room_table, seat_table, summary_line, table, when
+from workshop.present.tables import (
+    event_table,
+    help_line,
+    image_table,
+    room_table,
+    seat_table,
+    summary_line,
+    table,
+    when,
+)
 
 
 def test_a_seat_table_has_a_line_for_each_seat_with_state_link_activity_and_resources(snapshot: Snapshot) -> None:
@@ -42,6 +53,34 @@ def test_the_summary_names_room_runtime_counts_and_end(snapshot: Snapshot) -> No
     assert summary_line(snapshot) == (
         "python-basics on docker: 5 of 7 ready, 1 failed, 3 claimed, 1 asks for help, ends in 2 h 05 min"
     )
+
+
+def test_the_help_queue_is_a_line_of_its_own_the_longest_wait_first(
+    make_seat: Callable[..., Seat], snapshot: Snapshot, now: datetime
+) -> None:
+    waits = {1: timedelta(seconds=12), 2: timedelta(minutes=4), 3: None}
+    seats = tuple(make_seat(number, help_since=now - span if span else None) for number, span in waits.items())
+    assert help_line(replace(snapshot, seats=seats)) == "Asking for help: 02 (4 min), 01 (12 s)"
+    assert help_line(replace(snapshot, seats=seats[2:])) == ""
+
+
+def test_events_are_told_with_the_date_where_they_are_not_all_of_one_day(now: datetime) -> None:
+    first = Happening(now, "taken", "taken", (1, 2, 3, 7))
+    (title, line) = event_table([first]).splitlines()
+    assert title.split() == ["At", "Seats", "What"]
+    assert line.split()[1:] == ["01–03,", "07", "taken"]
+    lines = event_table([first, Happening(now + timedelta(days=2), "say", "a\x1b[2J message", target="docker")])
+    assert len({line.split()[0] for line in lines.splitlines()[1:]}) == 2
+    assert "\x1b" not in lines
+
+
+def test_a_break_is_told_while_it_lasts(snapshot: Snapshot, now: datetime) -> None:
+    assert "break for 12 min more" in summary_line(replace(snapshot, break_until=now + timedelta(minutes=12)))
+    assert "break" not in summary_line(replace(snapshot, break_until=now - timedelta(minutes=1)))
+
+
+def test_a_line_of_another_program_keeps_its_indentation_and_steers_no_terminal() -> None:
+    assert shown_line("  File \x1b[31m\x07red\t1  ") == "  File �[31m�red\t1"
 
 
 def test_columns_are_as_wide_as_their_text_in_cells_and_empty_ones_are_left_out() -> None:

@@ -332,6 +332,21 @@ async def test_acts_go_where_the_seat_is(land: Land) -> None:
         await land.service.restart("lesson", [1, 9])
 
 
+async def test_events_are_those_of_all_targets_and_what_concerns_all_is_told_once(land: Land) -> None:
+    await land.up()
+    land.claim(1, 4)
+    await land.service.act("lesson", "pause", [1, 3])
+    await land.service.say("lesson", "Lunch")
+    await land.service.break_("lesson", timedelta(minutes=15))
+    await land.service.act("lesson", "free", [4])
+    land.process.script.unreachable = True
+    told = [(one.kind, one.seats, one.target) for one in await land.service.events("lesson")]
+    assert sorted(told) == sorted([
+        ("opened", (), ""), ("taken", (1, 4), ""), ("pause", (1, 3), ""), ("say", (), ""), ("break", (), ""),
+        ("free", (4,), "process"),
+    ])  # fmt: skip
+
+
 async def test_an_act_on_a_lost_seat_is_that_seats_result(land: Land) -> None:
     await land.up()
     land.process.script.unreachable = True

@@ -51,6 +51,11 @@ class DockerEngine:
         return self._base_url or current_host(os.environ)
 
     @property
+    def command(self) -> tuple[str, ...]:
+        """Docker's own command, for the same engine: by itself it finds the one that `current_host` does."""
+        return ("docker", "--host", self._base_url) if self._base_url else ("docker",)
+
+    @property
     def long_pool(self) -> ThreadPoolExecutor:
         """Where calls that last (transfers, commands in seats) run, so that short ones never wait behind them."""
         return self._long

@@ -35,7 +35,12 @@ class Part:
     @property
     def span(self) -> str:
         """Its numbers as people read them: `01–04, 09`."""
-        return ", ".join(f"{a:02d}" if a == b else f"{a:02d}–{b:02d}" for a, b in blocks(self.numbers))
+        return seat_span(self.numbers)
+
+
+def seat_span(numbers: Iterable[int]) -> str:
+    """`01–04, 09`."""
+    return ", ".join(f"{a:02d}" if a == b else f"{a:02d}–{b:02d}" for a, b in blocks(numbers))
 
 
 def blocks(numbers: Iterable[int]) -> list[tuple[int, int]]:

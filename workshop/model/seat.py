@@ -35,6 +35,10 @@ class Activity(StrEnum):
     CRASHED = "crashed"
 
 
+LABEL_LONGEST = 60
+"""Signs of a label that an instructor gives a seat."""
+
+
 def seat_name(number: int) -> str:
     """The number of a seat as people see it and as it stands in paths: `07`, `112`."""
     return f"{number:02d}"

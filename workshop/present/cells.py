@@ -53,6 +53,11 @@ def fill(text: str, width: int, *, right: bool = False, keep_end: bool = False) 
     return blank + text if right else text + blank
 
 
+def shown_line(text: str) -> str:
+    """A line that another program wrote, with its indentation, and without signs that would steer the terminal."""
+    return "".join(sign if sign == "\t" or unicodedata.category(sign)[0] != "C" else "�" for sign in text).rstrip()
+
+
 def one_line(text: str) -> str:
     """Text that came from outside, safe for one line of a terminal: no control signs, no line breaks."""
     return "".join(sign if unicodedata.category(sign)[0] != "C" else " " for sign in text).strip()

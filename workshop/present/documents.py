@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from workshop.model.happening import Happening
 from workshop.model.image import Detected, Image
-from workshop.model.seat import Seat
+from workshop.model.seat import Seat, seat_name
 from workshop.model.snapshot import ClassroomSummary, Fit, Problem, Removal, Snapshot
+from workshop.present.rows import help_queue
 
 Document = dict[str, Any]
 
@@ -55,6 +57,8 @@ def status_document(snapshot: Snapshot) -> Document:
         "join": classroom.join_url(),
         "tunnel": snapshot.tunnel.value,
         "ends": rfc3339(snapshot.ends),
+        "break_until": rfc3339(snapshot.break_until),
+        "help": [seat.name for seat in help_queue(snapshot.seats)],
         "seats": [seat_document(seat) for seat in snapshot.seats],
     }
 
@@ -68,10 +72,29 @@ def seat_document(seat: Seat) -> Document:
         "claimed": seat.claimed,
         "activity": seat.activity.value,
         "last_active": rfc3339(seat.last_active),
+        "help_since": rfc3339(seat.help_since),
         "memory_bytes": seat.memory_bytes,
+        "memory_limit_bytes": seat.memory_limit,
         "cpu_percent": round(seat.cpu_percent, 1) if seat.cpu_percent is not None else None,
+        "label": seat.label,
         "detail": seat.detail,
         "target": seat.target,
+    }
+
+
+def events_document(name: str, happened: Iterable[Happening]) -> Document:
+    return {
+        "classroom": name,
+        "events": [
+            {
+                "at": rfc3339(one.at),
+                "kind": one.kind,
+                "text": one.text,
+                "seats": [seat_name(number) for number in one.seats],
+                "target": one.target,
+            }
+            for one in happened
+        ],
     }
 
 

@@ -279,6 +279,8 @@ def header(snapshot: Snapshot, *, shown: int | None = None, now: datetime | None
         parts.insert(1, f"{failed} failed")
     if asking:
         parts.append(f"{asking} asking for help" if asking > 1 else "1 asks for help")
+    if snapshot.break_until is not None and now is not None and snapshot.break_until > now:
+        parts.append(f"break for {format_span(snapshot.break_until - now)} more")
     if snapshot.waiting:
         parts.append(f"{snapshot.waiting} waiting")
     if snapshot.tunnel is TunnelState.OPEN:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workshop.model.amounts import format_size, format_span
+from workshop.model.happening import Happening
 from workshop.model.image import Image
+from workshop.model.parts import seat_span
 from workshop.model.snapshot import ClassroomSummary, Snapshot
 from workshop.present.cells import cell_width, fill, one_line
 from workshop.present.columns import Column, fit_columns
-from workshop.present.rows import header, seat_cells, seat_columns
+from workshop.present.rows import header, help_queue, seat_cells, seat_columns, short_target
 
 _SEAT_TABLE = ("seat", "target", "link", "status", "help", "last", "memory", "cpu", "progress", "label", "detail")
 GAP = 2
@@ -62,6 +64,28 @@ def summary_line(snapshot: Snapshot, *, now: datetime | None = None) -> str:
     """`python-basics on docker: 10 of 10 ready, 4 claimed, ends in 2 h 05 min`."""
     classroom = snapshot.classroom
     return f"{classroom.name} on {classroom.runtime}: {', '.join(header(snapshot, now=now or snapshot.taken_at))}"
+
+
+def help_line(snapshot: Snapshot, *, now: datetime | None = None) -> str:
+    """`Asking for help: 07 (4 min), 03 (12 s)`, the longest wait first; empty when nobody does."""
+    moment = now or snapshot.taken_at
+    asking = [
+        f"{seat.name} ({format_span(max(timedelta(), moment - seat.help_since))})"
+        for seat in help_queue(snapshot.seats)
+        if seat.help_since is not None and moment is not None
+    ]
+    return f"Asking for help: {', '.join(asking)}" if asking else ""
+
+
+def event_table(happened: Sequence[Happening]) -> str:
+    """A line for each event, with the date where they are not all of one day."""
+    days = {one.at.astimezone().date() for one in happened}
+    clock = "%H:%M" if len(days) < 2 else "%Y-%m-%d %H:%M"
+    rows = [
+        [one.at.astimezone().strftime(clock), short_target(one.target), seat_span(one.seats), one_line(one.text)]
+        for one in happened
+    ]
+    return table(["At", "Target", "Seats", "What"], rows)
 
 
 def room_table(rooms: Sequence[ClassroomSummary], *, now: datetime | None = None) -> str:

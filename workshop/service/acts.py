@@ -10,18 +10,20 @@ from typing import Any
 from workshop.core.launch import seat_command
 from workshop.core.provision import provision, starts_at_once, wait_until_ready
 from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
+from workshop.model.amounts import format_size
 from workshop.model.events import Noted
-from workshop.model.seat import SeatRecord, SeatState, seat_name
+from workshop.model.seat import LABEL_LONGEST, SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
-from workshop.service import pushed, pushing, rooms
+from workshop.service import noting, pushed, pushing, rooms, seat_files
 from workshop.service.archive import archive_seat
 from workshop.service.doors import DoorClient
 from workshop.service.reports import ActReport, SeatResult
 from workshop.service.wiring import Wiring
 
 AT_ONCE = 4
-GATEWAY_VERBS = {"free", "label", "help-done"}
+GATEWAY_VERBS = {"free": "free", "label": "labelled", "help-done": "out of the help queue"}
+"""Acts that the gateway does, and how each is told."""
 
 
 async def each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitable[str]], report: Report) -> ActReport:
@@ -34,7 +36,7 @@ async def each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitable
                 detail = await one(number)
             except WorkshopError as error:
                 report(Noted(f"seat {seat_name(number)}: {error.message}", level="error"))
-                return SeatResult(number, False, error.message)
+                return SeatResult(number, False, error.message, error.hint)
             report(Noted(f"seat {seat_name(number)}: {detail or verb}"))
             return SeatResult(number, True, detail)
 
@@ -134,25 +136,42 @@ async def act(
         match verb:
             case "pause":
                 await runtime.pause(classroom, number, paused=True)
+                wiring.store.record(classroom.uid, "pause", "by the instructor", seat=number)
                 return "paused"
             case "resume":
                 await runtime.pause(classroom, number, paused=False)
+                wiring.store.record(classroom.uid, "resume", "by the instructor", seat=number)
                 return "goes on"
             case "stop":
                 await runtime.stop(classroom, number)
                 return "stopped"
             case "memory":
-                await runtime.set_memory(classroom, number, int(arguments["bytes"]))
-                return "limit changed"
+                return await _set_memory(wiring, room, number, int(arguments["bytes"]))
             case _ if verb in GATEWAY_VERBS:
                 await _through_gateway(wiring, room, verb, {**arguments, "seat": number})
-                return verb
+                return GATEWAY_VERBS[verb] if arguments.get("text", True) else "its label is gone"
             case _:
                 raise UsageError(f"There is no act {verb!r} on a seat.")
 
     result = await each(verb, seats, one, report)
     await refresh(wiring, room)
     return result
+
+
+async def _set_memory(wiring: Wiring, room: rooms.FoundRoom, number: int, size: int) -> str:
+    """
+    Raises:
+        SeatFailed: nothing there has so much memory: such a limit would be none.
+    """
+    there = (await room.runtime.facts()).memory_bytes
+    if size > there:
+        raise SeatFailed(
+            f"Seat {seat_name(number)} cannot have {format_size(size)}: there are {format_size(there)} in all.",
+            hint="A limit that no seat can reach protects nobody.",
+        )
+    await room.runtime.set_memory(room.classroom, number, size)
+    wiring.store.record(room.classroom.uid, "memory", format_size(size), seat=number)
+    return f"limit changed to {format_size(size)}"
 
 
 async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arguments: Mapping[str, Any]) -> None:
@@ -165,12 +184,11 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
     uid, number = room.classroom.uid, int(arguments["seat"])
     match verb:
         case "free":
-            wiring.store.free(uid, number)
-            wiring.store.record(uid, "free", "given to the next", seat=number)
+            noting.free(wiring.store, uid, number)
         case "label":
-            wiring.store.note(uid, number, label=str(arguments["text"])[:60])
+            wiring.store.note(uid, number, label=str(arguments["text"])[:LABEL_LONGEST])
         case "help-done":
-            wiring.store.note(uid, number, help_since=None)
+            noting.helped(wiring.store, uid, number, wiring.clock())
 
 
 async def gateway_of(wiring: Wiring, room: rooms.FoundRoom) -> DoorClient:
@@ -219,7 +237,17 @@ async def logs(wiring: Wiring, room: rooms.FoundRoom, seat: int, *, tail: int) -
 
 
 async def shell_command(wiring: Wiring, room: rooms.FoundRoom, seat: int) -> tuple[str, ...]:
-    await records_of(room, [seat])
+    """
+    Raises:
+        SeatFailed: the seat does not run.
+    """
+    record = (await records_of(room, [seat]))[seat]
+    if record.state not in seat_files.RUNNING:
+        verb = {SeatState.PAUSED: "resume", SeatState.STOPPED: "restart", SeatState.FAILED: "restart"}.get(record.state)
+        raise SeatFailed(
+            f"No shell can be opened in seat {seat_name(seat)}: it is {record.state.value}.",
+            hint=f"`workshop {verb} {room.classroom.name} {seat_name(seat)}` first." if verb else "",
+        )
     return room.runtime.shell_command(room.classroom, seat)
 
 
@@ -231,6 +259,7 @@ async def extend(wiring: Wiring, room: rooms.FoundRoom, span: timedelta) -> date
     _only_here(room)
     ends = (room.classroom.ends or wiring.clock()) + span
     wiring.store.set_room_state(room.classroom.uid, ends=ends)
+    wiring.store.record(room.classroom.uid, "extend", f"ends {ends.isoformat()}")
     return ends
 
 

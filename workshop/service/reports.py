@@ -121,6 +121,8 @@ class SeatResult:
     number: int
     ok: bool
     detail: str = ""
+    hint: str = ""
+    """What to do next, where it failed."""
 
 
 @dataclass(frozen=True, slots=True)

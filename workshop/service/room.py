@@ -18,11 +18,12 @@ from workshop.model import events
 from workshop.model.class_rules import ClassRules
 from workshop.model.classroom import Classroom
 from workshop.model.parts import PARTS_OPTION
-from workshop.model.seat import SeatRecord, SeatState
+from workshop.model.seat import LABEL_LONGEST, SeatRecord, SeatState
 from workshop.model.snapshot import Snapshot, TunnelState
 from workshop.ports.room import Upstream
 from workshop.ports.runtime import Runtime
 from workshop.ports.store import Store
+from workshop.service import noting
 
 log = logging.getLogger(__name__)
 
@@ -174,6 +175,7 @@ class Room:
             return
         self._store.set_room_state(uid, break_since=since, break_until=until)
         self._break_until = until
+        self._store.record(uid, "break", f"until {until.isoformat()}" if until else "")
         self.report(events.BreakSet(since, until or now))
         self._notify()
 
@@ -200,15 +202,16 @@ class Room:
                 self.say(str(arguments["text"]))
             case "free":
                 number = self._number(arguments)
-                self._store.free(uid, number)
-                self._store.record(uid, "free", "given to the next", seat=number)
+                noting.free(self._store, uid, number)
                 self.report(events.SeatFreed(number))
             case "label":
                 number = self._number(arguments)
-                self._store.note(uid, number, label=str(arguments["text"])[:60])
-                self.report(events.SeatLabelled(number, str(arguments["text"])[:60]))
+                self._store.note(uid, number, label=str(arguments["text"])[:LABEL_LONGEST])
+                self.report(events.SeatLabelled(number, str(arguments["text"])[:LABEL_LONGEST]))
             case "help-done":
-                self.report(events.HelpDone(self._number(arguments)))
+                number = self._number(arguments)
+                noting.helped(self._store, uid, number, self._clock())
+                self.report(events.HelpDone(number))
             case "stop":
                 self._stop()
             case "waiting":

@@ -169,7 +169,7 @@ def unknown(wiring: Wiring, name: str, rooms: Sequence[FoundRoom]) -> WorkshopEr
     for target, silent in wiring.unreachable.items():
         if target.runtime == wiring.flag_runtime() or target in remembered:
             return silent
-    names = ", ".join(room.classroom.name for room in rooms)
+    names = ", ".join(dict.fromkeys(room.classroom.name for room in rooms))  # a class has a room on each target
     hint = f"There are: {names}." if names else "There are none; `workshop up` opens one."
     if wiring.unreachable:
         hint += " Not asked: " + "; ".join(unreachable(wiring))

@@ -16,6 +16,7 @@ from typing import Any
 from workshop.core.cost import Cost
 from workshop.errors import RuntimeUnreachable
 from workshop.model.classroom import Classroom
+from workshop.model.happening import Happening
 from workshop.model.image import Image
 from workshop.model.palette import Palette
 from workshop.model.snapshot import ClassroomSummary, Removal, Snapshot
@@ -305,6 +306,12 @@ class Service:
         from workshop.service.spread import watching as joint_watching
 
         return await joint_watching.history(self._wiring, name)
+
+    async def events(self, name: str) -> tuple[Happening, ...]:
+        """What happened in the class so far, oldest first: seats and counts, no names."""
+        from workshop.service.spread import watching as joint_watching
+
+        return await joint_watching.events(self._wiring, name)
 
     async def say(self, name: str, text: str) -> None:
         """A message on every seat page."""

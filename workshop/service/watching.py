@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+from workshop.core.happenings import Line, happenings
 from workshop.core.launch import seat_command
 from workshop.core.reduce import RoomFacts, reduce, snapshot
 from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom
 from workshop.model import events
+from workshop.model.happening import Happening
 from workshop.model.seat import SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.service import rooms
@@ -49,6 +51,11 @@ async def from_engine(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
         events.SeatLabelled(note.number, note.label)
         for note in wiring.store.notes(classroom.uid).values()
         if note.label and note.number in present
+    ]
+    happened += [
+        events.HelpAsked(note.number, note.help_since)
+        for note in wiring.store.notes(classroom.uid).values()
+        if note.help_since is not None and note.number in present
     ]
     happened.append(events.UsageRead(dict(await room.runtime.usage(classroom))))
     for event in happened:
@@ -92,3 +99,14 @@ async def history(wiring: Wiring, room: rooms.FoundRoom) -> ClassHistory:
         return read_history(wiring, room.classroom.uid)
     answer = await client.act("history", {})
     return history_of(list(answer["samples"]))
+
+
+def happened(wiring: Wiring, uid: str, *, target: str = "") -> tuple[Happening, ...]:
+    """What the state database knows of a class, or of one part of it: its lines, who has a seat, who waits for help."""
+    store = wiring.store
+    lines: list[Line] = list(store.history(uid, limit=100_000))
+    lines += [(claim.at, "taken", "", claim.number) for claim in store.claims(uid)]
+    lines += [
+        (note.help_since, "help", "", note.number) for note in store.notes(uid).values() if note.help_since is not None
+    ]
+    return happenings(lines, target=target)

@@ -356,7 +356,15 @@ class DockerRuntime:
 
     def shell_command(self, classroom: Classroom, number: int) -> tuple[str, ...]:
         name = self._names.get((classroom.uid, number), container_name(classroom, number, 1))
-        return ("docker", "exec", "-it", name, "sh", "-c", "command -v bash >/dev/null && exec bash; exec sh")
+        return (
+            *self._engine.command,
+            "exec",
+            "-it",
+            name,
+            "sh",
+            "-c",
+            "command -v bash >/dev/null && exec bash; exec sh",
+        )
 
     async def aclose(self) -> None:
         await self._disk.aclose()

@@ -58,7 +58,7 @@ async def _acted(wiring: Wiring, room: FoundRoom, numbers: Sequence[int], act: S
     try:
         return await act(wiring, room, numbers)
     except RuntimeUnreachable as error:
-        return ActReport("", tuple(SeatResult(number, False, error.message) for number in numbers))
+        return ActReport("", tuple(SeatResult(number, False, error.message, error.hint) for number in numbers))
 
 
 async def _where(there: Whole, seats: Sequence[int]) -> tuple[dict[int, FoundRoom], dict[int, LostPart]]:

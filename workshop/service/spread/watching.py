@@ -7,8 +7,10 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 
+from workshop.core.happenings import happenings, put_together
 from workshop.errors import WorkshopError
-from workshop.model.parts import Part
+from workshop.model.happening import Happening
+from workshop.model.parts import Part, parts_of
 from workshop.model.seat import Seat, SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.service import rooms, watching
@@ -175,6 +177,18 @@ class _Watch:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def events(wiring: Wiring, name: str) -> tuple[Happening, ...]:
+    """What happened, oldest first, of all parts: also of those that do not answer now, as far as it is known here."""
+    there = await whole(wiring, name)
+    opened = [(there.classroom.created, "opened", "", None)]
+    if not there.spread:
+        return put_together((*happenings(opened), *watching.happened(wiring, there.rooms[0].classroom.uid)))
+    told = list(happenings(opened))
+    for part in parts_of(there.classroom):
+        told += watching.happened(wiring, part.uid, target=str(part.target))
+    return put_together(told)
 
 
 async def history(wiring: Wiring, name: str) -> ClassHistory:

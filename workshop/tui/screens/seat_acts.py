@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from workshop.actions import BY_ID
 from workshop.model.amounts import counted, format_size
-from workshop.model.seat import Seat, SeatState, seat_name
+from workshop.model.seat import LABEL_LONGEST, Seat, SeatState, seat_name
 from workshop.model.snapshot import Snapshot
 from workshop.present.columns import Cell, Column
 from workshop.present.words import Tone
@@ -24,7 +24,6 @@ MOST_NAMED = 12
 RAISE = 1.5
 """What a seat's memory limit is multiplied with when it is raised."""
 STEP = 256 * 1024**2
-LABEL_LONGEST = 60
 SNAPSHOT_COLUMNS = (
     Column("at", "Taken at", 8),
     Column("ago", "", 14),
