@@ -108,6 +108,60 @@ def test_what_is_no_amount_of_time_or_seats_is_refused(words: list[str], says: s
     assert says in said.err
 
 
+@pytest.mark.parametrize("word", ["-15m", "0m", "soon"])
+def test_a_break_that_is_none_is_refused(word: str, workshop: Call) -> None:
+    said = workshop("break", "class", "--", word)
+    assert said.code == 2
+    assert "no break" in said.err or "write 15m" in said.err or "write 30m" in said.err
+
+
+@pytest.mark.parametrize("words", [("break", "class"), ("break", "class", "15m", "--end")])
+def test_a_break_has_a_length_or_ends(words: tuple[str, ...], workshop: Call) -> None:
+    said = workshop(*words, "--json")
+    assert said.code == 2
+    assert said.document["error"] == "usage"
+    assert "--end" in said.document["message"]
+
+
+@pytest.mark.parametrize("word", ["lots", "", "0", "-1GB", "700", "1 GB and more", "9999999999999999999G"])
+def test_a_size_that_cannot_be_meant_is_refused(word: str, workshop: Call) -> None:
+    said = workshop("memory", "class", "1", "--", word)
+    assert said.code == 2
+    assert "write 1536M or 2GB" in said.err
+
+
+def test_a_memory_without_seats_names_what_is_missing(workshop: Call) -> None:
+    said = workshop("memory", "class", "2GB")
+    assert said.code == 2
+    assert "SEAT" in said.err
+
+
+def test_a_label_is_for_one_seat_and_of_bounded_length(workshop: Call) -> None:
+    assert "no seat" in workshop("label", "class", "1-2", "Ada").err
+    said = workshop("label", "class", "1", "x" * 61)
+    assert said.code == 2
+    assert "at most 60" in said.err
+
+
+@pytest.mark.parametrize("verb", ["logs", "shell"])
+def test_one_seat_alone_can_be_looked_into(verb: str, workshop: Call) -> None:
+    said = workshop(verb, "class", "1-2")
+    assert said.code == 2
+    assert "no seat" in said.err
+
+
+@pytest.mark.parametrize(("verb", "words"), [("logs", ("class", "1")), ("events", ("class",))])
+def test_the_last_lines_are_a_number_of_them(verb: str, words: tuple[str, ...], workshop: Call) -> None:
+    for tail in ("0", "-3", "all"):
+        assert workshop(verb, *words, "--tail", tail).code == 2
+
+
+def test_the_help_fits_eighty_columns(workshop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    said = workshop("--help")
+    assert max(map(len, said.out.splitlines())) <= 80
+
+
 def test_a_setting_that_cannot_be_used_is_named_with_its_place(workshop: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORKSHOP_PORT", "eighty")
     said = workshop("paths", "--json")

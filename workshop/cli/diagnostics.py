@@ -68,7 +68,11 @@ class Diagnostics:
             for detail in error.details:
                 self.line(f"  {detail}")
             if error.hint:
-                self.line(f"{self._styled('hint:', fg='cyan')} {error.hint}")
+                self.hint(error.hint)
+
+    def hint(self, text: str) -> None:
+        """Say what to do next."""
+        self.line(f"{self._styled('hint:', fg='cyan')} {text}")
 
     def _clear(self) -> None:
         if self._live:

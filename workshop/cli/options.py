@@ -11,7 +11,7 @@ import click
 
 from workshop.cli.session import Session
 from workshop.config.settings import SETTINGS
-from workshop.model.amounts import parse_span
+from workshop.model.amounts import counted, parse_size, parse_span
 from workshop.model.seat import parse_seat_name
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -75,6 +75,11 @@ def name_argument(command: F) -> F:
 def seats_argument(command: F) -> F:
     """One or more seats."""
     return click.argument("seats", metavar="SEAT...", nargs=-1, required=True, callback=_seat_numbers)(command)
+
+
+def seat_argument(command: F) -> F:
+    """One seat."""
+    return click.argument("seat", metavar="SEAT", callback=_seat_number)(command)
 
 
 def settings_options(*names: str) -> Callable[[F], F]:
@@ -165,12 +170,22 @@ def _seat_numbers(ctx: click.Context, param: click.Parameter, words: tuple[str, 
     return tuple(sorted(numbers))
 
 
-def as_seat(ctx: click.Context, param: click.Parameter, text: str) -> int:
-    """`7` or `07` as a number."""
-    number = parse_seat_name(text)
+def _seat_number(ctx: click.Context, param: click.Parameter, word: str) -> int:
+    number = parse_seat_name(word)
     if number is None:
-        raise click.BadParameter(f"{text!r} is no seat: name one as 07.", ctx, param)
+        raise click.BadParameter(f"{word!r} is no seat: name one as 07.", ctx, param)
     return number
+
+
+def as_size(ctx: click.Context, param: click.Parameter, text: str) -> int:
+    """`1536M` or `2GB` in bytes."""
+    try:
+        size = parse_size(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}: write 1536M or 2GB.", ctx, param) from error
+    if size < 1024**2:
+        raise click.BadParameter(f"{text!r} is {counted(size, 'byte')}: write 1536M or 2GB.", ctx, param)
+    return size
 
 
 def as_span(ctx: click.Context, param: click.Parameter, text: str) -> timedelta:

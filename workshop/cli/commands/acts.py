@@ -1,20 +1,22 @@
-"""Verbs on single seats and on the class as a whole: restart, reset, move, extend, say."""
+"""What is done to seats, with a result for each."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from workshop.cli.confirm import confirm
+from workshop.cli.confirm import can_ask, confirm
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import as_span, name_argument, runtime_option, seats_argument, verb, yes_option
+from workshop.cli.options import as_size, name_argument, runtime_option, seat_argument, seats_argument, verb, yes_option
 from workshop.cli.session import Session
 from workshop.model.seat import seat_name
 
 if TYPE_CHECKING:
+    from workshop.model.snapshot import Snapshot
     from workshop.service.reports import ActReport
+
+LABEL_LONGEST = 60
 
 
 @verb("restart")
@@ -52,32 +54,90 @@ def move_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
         return tell_results(session, talk.run(talk.service.move(name, seats, report=report)))
 
 
-@verb("extend", context_settings={"ignore_unknown_options": True})
+def _as_label(ctx: click.Context, param: click.Parameter, text: str) -> str:
+    text = text.strip()
+    if len(text) > LABEL_LONGEST:
+        raise click.BadParameter(f"{len(text)} signs are too many: at most {LABEL_LONGEST}.", ctx, param)
+    return text
+
+
+@verb("pause")
 @runtime_option
 @name_argument
-@click.argument("span", metavar="SPAN", callback=as_span)
-def extend_command(session: Session, name: str, span: timedelta) -> int:
-    """Move the end of the class by SPAN: 30m, 1h30m; -15m ends it earlier."""
-    with session.talk() as talk:
-        ends = talk.run(talk.service.extend(name, span))
-    from workshop.present.documents import rfc3339
-
-    session.output.document({"classroom": name, "ends": rfc3339(ends)})
-    session.output.text(f"{name} ends at {ends.astimezone():%H:%M on %d %B %Y}.")
-    return ExitCode.DONE
+@seats_argument
+def pause_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
+    """Freeze seats: cells stop where they are and go on with `resume`; nothing is lost."""
+    return _act(session, name, "pause", seats)
 
 
-@verb("say")
+@verb("resume")
 @runtime_option
 @name_argument
-@click.argument("text")
-def say_command(session: Session, name: str, text: str) -> int:
-    """Show TEXT on every seat's page."""
+@seats_argument
+def resume_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
+    """Let seats that were paused go on."""
+    return _act(session, name, "resume", seats)
+
+
+@verb("free")
+@runtime_option
+@name_argument
+@seats_argument
+@yes_option
+def free_command(session: Session, name: str, seats: tuple[int, ...], *, yes: bool) -> int:
+    """Take seats from the browsers that have them, for the next ones to come. Files stay: `reset` clears them."""
     with session.talk() as talk:
-        talk.run(talk.service.say(name, text))
-    session.output.document({"classroom": name, "said": text})
-    session.output.text(f"Said to {name}.")
-    return ExitCode.DONE
+        if not yes:
+            losing = _taken(talk.run(talk.service.status(name)), seats) if can_ask(session) else []
+            which = ", ".join(seat_name(number) for number in seats)
+            if not confirm(session, f"Free {which} of {name}?", yes=False, losing=losing):
+                return session.nothing_done()
+        return tell_results(session, talk.run(talk.service.act(name, "free", seats)))
+
+
+@verb("label")
+@runtime_option
+@name_argument
+@seat_argument
+@click.argument("text", metavar="TEXT", callback=_as_label)
+def label_command(session: Session, name: str, seat: int, text: str) -> int:
+    """Give a seat a name or a note, shown in `status` and in the terminal UI; an empty TEXT takes it away.
+
+    It never leaves this machine: it is in no report and in nothing that is collected.
+    """
+    return _act(session, name, "label", (seat,), text=text)
+
+
+@verb("memory")
+@runtime_option
+@name_argument
+@seats_argument
+@click.argument("size", metavar="SIZE", callback=as_size)
+def memory_command(session: Session, name: str, seats: tuple[int, ...], size: int) -> int:
+    """Set the memory limit of seats to SIZE (1536M, 2GB) while they run. Nothing is restarted."""
+    return _act(session, name, "memory", seats, bytes=size)
+
+
+@verb("helped")
+@runtime_option
+@name_argument
+@seats_argument
+def helped_command(session: Session, name: str, seats: tuple[int, ...]) -> int:
+    """Take seats out of the help queue. `workshop status` shows the queue, the longest wait first."""
+    return _act(session, name, "help-done", seats)
+
+
+def _act(session: Session, name: str, act: str, seats: tuple[int, ...], **arguments: Any) -> int:
+    """An act of an instant: its results alone are told."""
+    with session.talk() as talk:
+        return tell_results(session, talk.run(talk.service.act(name, act, seats, **arguments)))
+
+
+def _taken(picture: Snapshot, numbers: tuple[int, ...]) -> list[str]:
+    """Who loses what when these seats are freed."""
+    seats = [seat for number in numbers if (seat := picture.seat(number)) is not None]
+    lines = [f"seat {seat.name}: {'taken by a browser, which loses it' if seat.claimed else 'free'}" for seat in seats]
+    return [*lines, "The next one to come sees the files that are in it; `workshop reset` clears them."]
 
 
 def tell_results(session: Session, report: ActReport) -> int:
@@ -87,6 +147,7 @@ def tell_results(session: Session, report: ActReport) -> int:
             "verb": report.verb,
             "results": [
                 {"seat": seat_name(result.number), "ok": result.ok, "detail": result.detail}
+                | ({"hint": result.hint} if result.hint else {})
                 for result in report.results
             ],
         }
@@ -94,6 +155,8 @@ def tell_results(session: Session, report: ActReport) -> int:
     for result in report.results:
         mark = "ok    " if result.ok else "FAILED"
         session.output.text(f"{seat_name(result.number)}  {mark}  {result.detail}")
+    for hint in dict.fromkeys(result.hint for result in report.failed if result.hint):
+        session.diagnostics.hint(hint)
     if not report.failed:
         return ExitCode.DONE
     return ExitCode.PARTLY if len(report.failed) < len(report.results) else ExitCode.FAILED

@@ -19,6 +19,8 @@ def status_command(session: Session, name: str) -> int:
     session.output.document(documents.status_document(snapshot))
     session.output.text(tables.seat_table(snapshot))
     session.output.text(tables.summary_line(snapshot))
+    if asking := tables.help_line(snapshot):
+        session.output.text(asking)
     for warning in (*snapshot.warnings, *((snapshot.stale,) if snapshot.stale else ())):
         session.diagnostics.warning(warning)
     return ExitCode.DONE

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import click
-
 from workshop.cli.diagnostics import ExitCode
-from workshop.cli.options import as_seat, name_argument, runtime_option, verb
+from workshop.cli.options import name_argument, runtime_option, seat_argument, verb
 from workshop.cli.session import Session
 from workshop.model.seat import seat_name
 
@@ -13,7 +11,7 @@ from workshop.model.seat import seat_name
 @verb("visit")
 @runtime_option
 @name_argument
-@click.argument("seat", metavar="SEAT", callback=as_seat)
+@seat_argument
 def visit_command(session: Session, name: str, seat: int) -> int:
     """A link into a seat for you: nothing is claimed, and the participant sees that you are there.
 
