@@ -27,6 +27,7 @@ _SENTENCES: dict[str, str | Callable[[str], str]] = {
     "kernel-restart": lambda text: (
         f"{counted(int(text), 'kernel')} restarted" if text.isdigit() else "kernel restarted"
     ),
+    "visit": "opened by the instructor",
     "restart": "restarted",
     "reset": "reset",
     "move": "moved to a new seat under the same link",
