@@ -10,7 +10,7 @@ from typing import Any
 
 from workshop.model.happening import Happening
 from workshop.model.image import Detected, Image
-from workshop.model.seat import Seat
+from workshop.model.seat import Progress, Seat
 from workshop.model.snapshot import ClassroomSummary, Fit, Problem, Removal, Snapshot, Survivor
 from workshop.present import documents
 
@@ -33,13 +33,25 @@ def through_json(document: dict[str, Any]) -> dict[str, Any]:
 
 def test_status_has_the_keys_of_the_contract(snapshot: Snapshot) -> None:
     document = through_json(documents.status_document(snapshot))
-    assert list(document) == ["classroom", "runtime", "join", "tunnel", "ends", "break_until", "help", "seats"]
+    assert list(document) == [
+        "classroom",
+        "runtime",
+        "join",
+        "tunnel",
+        "ends",
+        "break_until",
+        "help",
+        "warnings",
+        "seats",
+    ]
     assert document["join"] == "http://192.168.100.200:8080/"
     assert document["ends"] == "2026-03-01T12:05:00+00:00"
     assert [list(seat) for seat in document["seats"]] == [
         [
-            "seat", "code", "link", "state", "claimed", "activity", "last_active", "help_since", "memory_bytes",
-            "memory_limit_bytes", "cpu_percent", "label", "detail", "target",
+            "seat", "code", "link", "state", "claimed", "activity", "first_seen", "last_active", "idle_seconds",
+            "help_since", "memory_bytes", "memory_limit_bytes", "cpu_percent", "disk_bytes", "processes", "restarts",
+            "kernel_restarts", "browsers", "visited", "notebook", "progress", "warnings", "label", "spare", "detail",
+            "target",
         ]
     ] * 7  # fmt: skip
     first = document["seats"][0]
@@ -48,6 +60,15 @@ def test_status_has_the_keys_of_the_contract(snapshot: Snapshot) -> None:
     assert (first["state"], first["activity"], first["claimed"]) == ("ready", "running", True)
     assert first["last_active"] == "2026-03-01T10:00:00+00:00"
     assert document["seats"][6]["seat"] == "112"
+
+
+def test_status_counts_progress_and_names_no_content(make_seat: Callable[..., Seat], snapshot: Snapshot) -> None:
+    done = Progress("02-loops.ipynb", cells=24, run=15, error_since=snapshot.taken_at)
+    seats = (make_seat(1, progress=(done,), warnings=("stuck",)),)
+    (seat,) = through_json(documents.status_document(replace(snapshot, seats=seats)))["seats"]
+    since = documents.rfc3339(snapshot.taken_at)
+    assert seat["progress"] == [{"notebook": "02-loops.ipynb", "cells": 24, "run": 15, "error_since": since}]
+    assert seat["warnings"] == ["stuck"]
 
 
 def test_status_names_those_who_asked_for_help_the_longest_wait_first(

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from workshop.model.happening import Happening
 from workshop.model.image import Detected, Image
-from workshop.model.seat import Seat, seat_name
+from workshop.model.seat import Progress, Seat, seat_name
 from workshop.model.snapshot import ClassroomSummary, Fit, Problem, Removal, Snapshot
 from workshop.present.rows import help_queue
 
@@ -59,6 +59,7 @@ def status_document(snapshot: Snapshot) -> Document:
         "ends": rfc3339(snapshot.ends),
         "break_until": rfc3339(snapshot.break_until),
         "help": [seat.name for seat in help_queue(snapshot.seats)],
+        "warnings": list(snapshot.warnings),
         "seats": [seat_document(seat) for seat in snapshot.seats],
     }
 
@@ -71,14 +72,35 @@ def seat_document(seat: Seat) -> Document:
         "state": seat.state.value,
         "claimed": seat.claimed,
         "activity": seat.activity.value,
+        "first_seen": rfc3339(seat.first_seen),
         "last_active": rfc3339(seat.last_active),
+        "idle_seconds": round(seat.idle_seconds, 1) if seat.idle_seconds is not None else None,
         "help_since": rfc3339(seat.help_since),
         "memory_bytes": seat.memory_bytes,
         "memory_limit_bytes": seat.memory_limit,
         "cpu_percent": round(seat.cpu_percent, 1) if seat.cpu_percent is not None else None,
+        "disk_bytes": seat.disk_bytes,
+        "processes": seat.pids,
+        "restarts": seat.restarts,
+        "kernel_restarts": seat.kernel_restarts,
+        "browsers": seat.browsers,
+        "visited": seat.visited,
+        "notebook": seat.notebook,
+        "progress": [_progress_document(one) for one in seat.progress],
+        "warnings": list(seat.warnings),
         "label": seat.label,
+        "spare": seat.spare,
         "detail": seat.detail,
         "target": seat.target,
+    }
+
+
+def _progress_document(progress: Progress) -> Document:
+    return {
+        "notebook": progress.notebook,
+        "cells": progress.cells,
+        "run": progress.run,
+        "error_since": rfc3339(progress.error_since),
     }
 
 
