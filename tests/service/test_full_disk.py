@@ -14,7 +14,7 @@ from workshop.model import events
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.seat import SeatRecord, SeatState
 from workshop.runtimes.fake import FakeRuntime
-from workshop.service import Service
+from workshop.service import Service, noting
 from workshop.service.ending import not_ended
 from workshop.service.room import Room
 from workshop.state.store import SqliteStore
@@ -103,3 +103,16 @@ async def test_the_doctor_says_what_is_wrong_with_the_state_and_looks_at_the_res
     await service.aclose()
     assert not findings["state"].ok
     assert findings["process"].ok
+
+
+async def test_what_was_done_to_a_seat_stays_done_where_it_cannot_be_written_down(room: Room, store: FullStore) -> None:
+    room.report(events.HelpAsked(1, NOW))
+    await room.act("help-done", {"seat": 1})
+    await room.act("break", {"until": (NOW + timedelta(minutes=15)).isoformat()})
+    picture = room.snapshot()
+    seat = picture.seat(1)
+    assert seat is not None
+    assert (seat.help_since, picture.break_until) == (None, NOW + timedelta(minutes=15))
+    noting.done(store, room.classroom.uid, 1, "pause")
+    store.full = False
+    assert store.history(room.classroom.uid) == ()

@@ -66,7 +66,7 @@ async def restart(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *
         record = await room.runtime.restart(room.classroom, number)
         command = seat_command(room.classroom, number)
         await wait_until_ready(room.runtime, room.classroom, record, command, timeout=60, report=report)
-        wiring.store.record(room.classroom.uid, "restart", "by the instructor", seat=number)
+        noting.done(wiring.store, room.classroom.uid, number, "restart")
         return "restarted"
 
     result = await each("restarted", seats, one, report)
@@ -136,11 +136,11 @@ async def act(
         match verb:
             case "pause":
                 await runtime.pause(classroom, number, paused=True)
-                wiring.store.record(classroom.uid, "pause", "by the instructor", seat=number)
+                noting.done(wiring.store, classroom.uid, number, "pause")
                 return "paused"
             case "resume":
                 await runtime.pause(classroom, number, paused=False)
-                wiring.store.record(classroom.uid, "resume", "by the instructor", seat=number)
+                noting.done(wiring.store, classroom.uid, number, "resume")
                 return "goes on"
             case "stop":
                 await runtime.stop(classroom, number)
@@ -170,7 +170,7 @@ async def _set_memory(wiring: Wiring, room: rooms.FoundRoom, number: int, size: 
             hint="A limit that no seat can reach protects nobody.",
         )
     await room.runtime.set_memory(room.classroom, number, size)
-    wiring.store.record(room.classroom.uid, "memory", format_size(size), seat=number)
+    noting.done(wiring.store, room.classroom.uid, number, "memory", format_size(size))
     return f"limit changed to {format_size(size)}"
 
 

@@ -1,11 +1,24 @@
-"""What is written down when a seat is freed or its participant was helped: by the gateway, or in its absence."""
+"""What is written down of acts on seats: by the gateway, or in its absence."""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
+from workshop.errors import StateError
 from workshop.model.amounts import format_span
+from workshop.model.seat import seat_name
 from workshop.ports.store import Store
+
+log = logging.getLogger(__name__)
+
+
+def done(store: Store, uid: str, number: int, kind: str, text: str = "by the instructor") -> None:
+    """A line of the history for an act that is done: it stays done where the line cannot be written."""
+    try:
+        store.record(uid, kind, text, seat=number)
+    except StateError as error:
+        log.warning("seat %s: %s is not written down: %s", seat_name(number), kind, error.message)
 
 
 def free(store: Store, uid: str, number: int) -> None:

@@ -175,7 +175,7 @@ class Room:
             return
         self._store.set_room_state(uid, break_since=since, break_until=until)
         self._break_until = until
-        self._store.record(uid, "break", f"until {until.isoformat()}" if until else "")
+        self.keep(lambda: self._store.record(uid, "break", f"until {until.isoformat()}" if until else ""))
         self.report(events.BreakSet(since, until or now))
         self._notify()
 
@@ -210,7 +210,7 @@ class Room:
                 self.report(events.SeatLabelled(number, str(arguments["text"])[:LABEL_LONGEST]))
             case "help-done":
                 number = self._number(arguments)
-                noting.helped(self._store, uid, number, self._clock())
+                self.keep(lambda: noting.helped(self._store, uid, number, self._clock()))
                 self.report(events.HelpDone(number))
             case "stop":
                 self._stop()
