@@ -41,7 +41,7 @@ def test_what_happens_to_several_seats_within_a_minute_is_one_event_at_its_first
 
 def test_no_event_is_put_before_what_happened_to_the_same_seat_earlier() -> None:
     lines = [after(0, "resume", 1), after(5, "pause", 2), after(10, "resume", 2)]
-    assert told(*lines) == [("goes on", (1,)), ("paused", (2,)), ("goes on", (2,))]
+    assert told(*lines) == [("resumed", (1,)), ("paused", (2,)), ("resumed", (2,))]
 
 
 def test_the_same_twice_on_one_seat_is_two_events() -> None:

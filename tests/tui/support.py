@@ -23,6 +23,7 @@ from workshop.model.events import (
     StepStarted,
     WorkEvent,
 )
+from workshop.model.happening import Happening
 from workshop.model.image import Detected, Image, Source
 from workshop.model.seat import Activity, Limits, Progress, Seat, SeatRecord, SeatState
 from workshop.model.snapshot import ClassroomSummary, EngineFacts, Fit, Problem, Removal, Snapshot
@@ -213,6 +214,7 @@ class ScriptedService:
     definition_path: Path | None = None
     kept: tuple[SeatSnapshot, ...] = ()
     samples: tuple[Sample, ...] = ()
+    happened: tuple[Happening, ...] = ()
     prices: Prices = field(default_factory=Prices)
     end: EndPlan = field(
         default_factory=lambda: EndPlan(sentence="30 min after its end the gateway collects the work.")
@@ -427,6 +429,10 @@ class ScriptedService:
     async def history(self, name: str) -> ClassHistory:
         await self._take("history", name)
         return ClassHistory(self.samples)
+
+    async def events(self, name: str) -> tuple[Happening, ...]:
+        await self._take("events", name)
+        return self.happened
 
     async def cost(self, name: str) -> Cost:
         await self._take("cost", name)

@@ -13,6 +13,7 @@ from textual.widgets import Input
 from tests.tui.support import NOW, ScriptedService
 from tests.tui.world import notices, press, screen_text, shows, until
 from workshop.core.cost import Prices
+from workshop.model.happening import Happening
 from workshop.service import HandoutKind, Sample, SeatSnapshot
 from workshop.tui.app import WorkshopApp
 from workshop.tui.screens.classroom import ClassScreen
@@ -207,3 +208,22 @@ async def test_a_terminal_that_comes_later_sees_the_curves_from_the_beginning(
         assert "50 min" in screen_text(running)
         await press(pilot, "1", "4")
         assert len(scripted.called("history")) == 1
+
+
+async def test_a_terminal_that_comes_later_is_told_what_happened_before(app: Make, scripted: ScriptedService) -> None:
+    scripted.happened = (
+        Happening(NOW - timedelta(minutes=50), "taken", "taken", (1, 2, 3, 7)),
+        Happening(NOW - timedelta(minutes=20), "oom", "memory full", (2,)),
+        Happening(NOW + timedelta(minutes=5), "restart", "restarted", (9,)),
+    )
+    running = app(start=ROOM)
+    async with running.run_test() as pilot:
+        await shows(pilot, "22 of 24 ready")
+        await press(pilot, "5")
+        await shows(pilot, "seats 01–03, 07 taken")
+        screen = screen_text(running)
+        assert screen.index("seat 02 memory full") < screen.index("22 of 24 seats are ready")
+        assert "seat 09 restarted" not in screen_text(running)  # this terminal has watched since
+        await press(pilot, "1", "5")
+        assert len(scripted.called("events")) == 1
+        assert screen_text(running).count("memory full") == 1

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from workshop.model.happening import Happening
+from workshop.model.parts import seat_span
 from workshop.model.seat import Activity, Seat, SeatState
 from workshop.model.snapshot import Snapshot
 from workshop.service import Sample
@@ -57,6 +59,8 @@ class RoomHistory:
         self.points: deque[RoomPoint] = deque(maxlen=POINTS_KEPT)
         self.from_the_start = False
         """Whether `points` reach back to before this session began to watch."""
+        self.events_from_the_start = False
+        """Whether `events` reach back to before this session began to watch."""
         self._cpu: dict[int, deque[float]] = {}
         self._memory: dict[int, deque[float]] = {}
 
@@ -81,6 +85,13 @@ class RoomHistory:
         ]
         self.points = deque([*earlier, *own], maxlen=POINTS_KEPT)
         self.from_the_start = True
+
+    def begin_events_with(self, happened: Iterable[Happening]) -> None:
+        """Put what happened before this session began to watch in front of its own events."""
+        own = list(self.events)
+        earlier = [_earlier(one) for one in happened if not own or one.at < own[0].at]
+        self.events = deque([*earlier, *own], maxlen=EVENTS_KEPT)
+        self.events_from_the_start = True
 
     def lost(self, reason: str) -> None:
         """The classroom cannot be asked now; the last picture stays."""
@@ -117,6 +128,20 @@ class RoomHistory:
     def _point(curves: dict[int, deque[float]], number: int, value: float | None) -> None:
         if value is not None:
             curves.setdefault(number, deque(maxlen=SEAT_POINTS_KEPT)).append(float(value))
+
+
+_TONES = {
+    "taken": "good", "help-done": "good", "help": "warn", "oom": "bad", "process-limit": "bad", "crash": "bad",
+    "end-failed": "bad", "kernel-restart": "warn", "opened": "accent", "say": "accent", "extend": "accent",
+    "break": "accent",
+}  # fmt: skip
+
+
+def _earlier(one: Happening) -> RoomEvent:
+    tone = _TONES.get(one.kind, "normal")
+    if len(one.seats) > 1:
+        return RoomEvent(one.at, f"seats {seat_span(one.seats)} {one.text}", tone)
+    return RoomEvent(one.at, one.text, tone, next(iter(one.seats), None))
 
 
 def differences(before: Snapshot | None, after: Snapshot, now: datetime) -> Iterator[RoomEvent]:

@@ -266,6 +266,8 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         self.query_one(ContentSwitcher).current = view
         if view == "activity" and not self.history.from_the_start:
             self.work("Reading the class's history", self._read_history, group="history")
+        if view == "events" and not self.history.events_from_the_start:
+            self.work("Reading what happened before", self._read_events, group="events")
         target = self.query_one(f"#{view}")
         inside = (node for node in target.query("*") if node.focusable)
         (target if target.can_focus else next(inside, target)).focus()
@@ -275,6 +277,10 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         """What the gateway has written down since the class began: this terminal may have come later."""
         found = await self.workshop.service.history(self.room)
         self.history.begin_with(found.samples)
+        self._show()
+
+    async def _read_events(self) -> None:
+        self.history.begin_events_with(await self.workshop.service.events(self.room))
         self._show()
 
     def do_class_seats(self) -> None:

@@ -18,11 +18,16 @@ class EventList(Vertical):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's own name
         super().__init__(id=id)
         self._told = 0
+        self._from_the_start = False
 
     def compose(self) -> ComposeResult:
         yield LogView()
 
     def show(self, history: RoomHistory, local: Callable[[datetime], datetime]) -> None:
+        if history.events_from_the_start and not self._from_the_start:
+            self._from_the_start, self._told = True, history.told
+            self.query_one(LogView).lines.set([(_line(event, local), event.tone) for event in history.events])
+            return
         new = min(history.told - self._told, len(history.events))
         if new > 0:
             self._told = history.told
