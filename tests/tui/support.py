@@ -491,7 +491,8 @@ class ScriptedService:
 
     async def rehearse(self, file: str, *, seats: int = 1, runtime: str = "", report: Report) -> RehearsalReport:
         await self._take("rehearse", file)
-        broken = RehearsedNotebook("02-loops.ipynb", False, 3.2, 0, 12, 1, "NameError: x", 7)
+        reason = "cell 7: ModuleNotFoundError: No module named 'rich.console'"
+        broken = RehearsedNotebook("02-loops.ipynb", False, 3.2, 0, 12, 1, reason, 7)
         fine = RehearsedNotebook("01-first-steps.ipynb", True, 2.0, 0, 9)
         fits = Fit(14, 28, "fits", "14 seats of 1 GB fit in 32 GB.")
         return RehearsalReport("Python basics", "docker", 1, (fine, broken), 400 * 1024**2, 0, 1024**3, 512 * 1024**2,

@@ -90,5 +90,6 @@ async def test_a_rehearsal_names_the_first_failing_cell_and_the_memory(app: Make
         await shows(pilot, ROOM)
         await press(pilot, "down", "x")
         await shows(pilot, "1 of 2 notebooks run through; peak 400 MB of 1 GB, 512 MB proposed.")
-        assert "02-loops.ipynb, cell 7: NameError: x" in screen_text(running)
+        assert "02-loops.ipynb: cell 7: ModuleNotFoundError: No module named" in screen_text(running)
+        assert "Add the package that has `rich`" in " ".join(screen_text(running).split())
         assert scripted.called("rehearse") == [("/srv/courses/python-basics/workshop.yaml",)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -305,6 +306,10 @@ def _drop_git_folders(tree: Path) -> None:
             path.unlink()
 
 
+_OF_GIT_ALONE = re.compile(r"From |remote: (?:Enumerating|Total) | \* \[new ref\]")
+"""Lines that say nothing to somebody who fetches one commit."""
+
+
 def _progress(report: Report | None) -> Callable[[str], None] | None:
     """Passes git's progress on, but of its thousand percentages only each tenth."""
     if report is None:
@@ -314,7 +319,7 @@ def _progress(report: Report | None) -> Callable[[str], None] | None:
     def take(line: str) -> None:
         words, percent, _ = line.partition("%")
         key = words[:-1] if percent else line
-        if line.strip() and key not in seen:
+        if line.strip() and key not in seen and not _OF_GIT_ALONE.match(line):
             seen.add(key)
             report(LogLine(line.rstrip(), "fetch"))
 

@@ -235,7 +235,8 @@ async def prepare(wiring: Wiring, workshop: Workshop, *, pinned: str = "", repor
     )
     detected = wiring.sources.detect(source)
     seconds = (wiring.clock() - began).total_seconds()
-    report(StepFinished("resolve", f"Commit {source.commit[:12]}: {detected.sentence()}", seconds))
+    found = "The folder's files" if source.commit.startswith("folder-") else f"Commit {source.commit[:12]}"
+    report(StepFinished("resolve", f"{found}: {detected.sentence()}", seconds))
     for note in (*source.notes, *detected.notes):
         report(Noted(note, level="warning"))
     definition = workshop.definition

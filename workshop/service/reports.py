@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -263,6 +264,9 @@ class UncollectedWork:
     """Seats that cannot be read, with the reason."""
 
 
+_MISSING_MODULE = re.compile(r"No module named '(\w+)")
+
+
 @dataclass(frozen=True, slots=True)
 class RehearsedNotebook:
     """One notebook, run in one or several seats at once."""
@@ -279,6 +283,14 @@ class RehearsedNotebook:
     """Counted as people do, from 1."""
     failing_line: str = ""
     traceback: str = ""
+
+    @property
+    def advice(self) -> str:
+        """What to do about it, where that is known; else empty."""
+        missing = _MISSING_MODULE.search(self.reason)
+        if missing is None:
+            return ""
+        return f"Add the package that has `{missing[1]}` to the repository's requirements, and build again."
 
 
 @dataclass(frozen=True, slots=True)

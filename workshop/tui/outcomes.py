@@ -60,9 +60,7 @@ def troubles_of(result: object) -> tuple[str, ...]:
         case RehearsalReport() as report:
             broken = [notebook for notebook in report.notebooks if not notebook.ok]
             lines = [
-                f"{notebook.notebook}"
-                + (f", cell {notebook.failing_cell}" if notebook.failing_cell else "")
-                + f": {notebook.reason}"
+                " ".join(filter(None, (f"{notebook.notebook}: {notebook.reason}.", notebook.advice)))
                 for notebook in broken
             ]
             return (*lines, *report.failed_seats)

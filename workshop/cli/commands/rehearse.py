@@ -74,6 +74,7 @@ def _document(found: RehearsalReport) -> dict[str, Any]:
                 "cells": notebook.cells,
                 "failing_cell": notebook.failing_cell,
                 "reason": notebook.reason,
+                "advice": notebook.advice,
             }
             for notebook in found.notebooks
         ],
@@ -100,4 +101,6 @@ def _notebook(notebook: RehearsedNotebook, seats: int) -> list[str]:
         lines.append(f"        {notebook.reason}{where}")
         if notebook.failing_line:
             lines.append(f"        > {notebook.failing_line}")
+        if notebook.advice:
+            lines.append(f"        {notebook.advice}")
     return lines
