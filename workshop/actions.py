@@ -49,6 +49,8 @@ class Action:
     danger: Danger = Danger.NONE
     footer: str = ""
     """The word in the footer; empty to leave it out. At most six of a screen fit 80 columns."""
+    fleeting: bool = False
+    """Stands in the footer only while it can be used."""
 
     @property
     def changes(self) -> bool:
@@ -64,8 +66,10 @@ def _a(
     scope: Scope,
     danger: Danger = Danger.NONE,
     footer: str = "",
+    *,
+    fleeting: bool = False,
 ) -> Action:
-    return Action(id, title, help, scope, tuple(keys.split()), danger, footer)
+    return Action(id, title, help, scope, tuple(keys.split()), danger, footer, fleeting)
 
 
 _C, _L = Danger.CHANGES, Danger.LOSES
@@ -163,12 +167,12 @@ ACTIONS: tuple[Action, ...] = (
     _a("seat.copy", "c", "Copy the link", "Copy the seat's link to the clipboard (of all marked seats, one line each).", Scope.SEAT),
     _a("seat.logs", "l", "Logs", "What the seat's server printed.", Scope.SEAT),
     _a("seat.shell", "s", "Shell", "A shell in the seat, in this terminal; the screen comes back when it ends.", Scope.SEAT, _C),
+    _a("seat.help_done", "h", "Help given", "Take the seat out of the help queue.", Scope.SEAT, _C, "Helped", fleeting=True),
     _a("seat.restart", "r", "Restart", "Stop and start; files, link and code stay, running cells are lost.", Scope.SEAT, _C, "Restart"),
     _a("seat.reset", "R", "Reset", "A fresh seat under the same link; the files are archived first.", Scope.SEAT, _L),
     _a("seat.move", "m", "Move", "A new seat under the same number, link and code, with the participant's own files.", Scope.SEAT, _C),
     _a("seat.restore", "U", "Restore a snapshot", "Put files back as they were; the snapshot is chosen, what is there now is archived first.", Scope.SEAT, _L),
     _a("seat.label", "w", "Label", "A name or note for the seat; it never leaves this machine.", Scope.SEAT, _C),
-    _a("seat.help_done", "h", "Help given", "Take the seat out of the help queue.", Scope.SEAT, _C),
     _a("seat.memory", "plus", "Raise memory", "Raise the seat's memory limit by half, restarting nothing.", Scope.SEAT, _C),
     _a("seat.pause", "z", "Pause or go on", "Freeze the seat's processes, or let them go on.", Scope.SEAT, _C),
     _a("seat.free", "f", "Free", "Take the seat from its browser, so that somebody else can have it; files stay.", Scope.SEAT, _L),

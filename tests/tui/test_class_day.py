@@ -8,6 +8,7 @@ from textual.widgets import Input
 from tests.tui.world import World, notices, press, screen_text, shows, type_text, until
 from workshop.runtimes.fake import FakeScript
 from workshop.tui.screens.classroom import ClassScreen
+from workshop.tui.screens.home import HomeScreen
 from workshop.tui.screens.plan import PlanScreen
 from workshop.tui.screens.teardown import TeardownScreen
 
@@ -47,6 +48,7 @@ async def test_a_class_day_from_the_link_to_zero_left(world: World, size: tuple[
         await press(pilot, "enter")
         await until(pilot, lambda: isinstance(app.screen, ClassScreen))
         await shows(pilot, "4 of 4 ready")
+        assert [type(screen) for screen in app.screen_stack[-2:]] == [HomeScreen, ClassScreen], "the form is left"
         first = world.classroom("python-basics")
         assert first.code(1)[:4] in screen_text(app)
 

@@ -167,10 +167,12 @@ async def test_help_is_a_queue_by_time_and_can_be_taken_back(
 ) -> None:
     async with in_class(app) as (_running, pilot):
         assert "⚑2" in screen_text(pilot.app)
+        assert "h Helped" not in screen_text(pilot.app), "seat 01 waits for nothing"
         await press(pilot, "3")
         await shows(pilot, "Waiting")
         text = screen_text(pilot.app)
         assert text.index("Ada") < text.index("Grace H."), "the longest wait comes first"
+        assert "h Helped" in text
         await press(pilot, "h")
         await until(pilot, lambda: scripted.called("act") == [(ROOM, "help-done", (7,), {})])
         await until(pilot, lambda: "Ada" not in screen_text(pilot.app))

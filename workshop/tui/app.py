@@ -316,9 +316,12 @@ class WorkshopApp(Performer, App[int]):
     # Classrooms
 
     def open_room(self, name: str) -> None:
-        """Show a classroom's screen, in place of one that is open already."""
+        """Show a classroom's screen; the form that it was opened from, saved by then, is left."""
         from workshop.tui.screens.classroom import ClassScreen
+        from workshop.tui.screens.new import NewScreen
 
+        while isinstance(self.screen, NewScreen):
+            self.pop_screen()
         self.push_screen(ClassScreen(name))
 
     def leave_room(self, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workshop.model.amounts import counted
 from workshop.model.image import Image
 from workshop.service import PushSource, UpRequest
 from workshop.tui.jobs import Job, JobKind, Report
@@ -102,4 +103,4 @@ def begin_add(app: WorkshopApp, room: str, count: int) -> Job:
     async def work(report: Report) -> object:
         return await app.service.add(room, count, report=report)
 
-    return app.start_job(JobKind.ADD, f"Add {count} seats to {room}", room, work)
+    return app.start_job(JobKind.ADD, f"Add {counted(count, 'seat')} to {room}", room, work)

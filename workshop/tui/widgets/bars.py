@@ -89,9 +89,9 @@ class KeyBar(Widget):
         for node in performers(self.screen.focused or self.screen):
             for action in app.actions_of(node):
                 if action.footer and all(action.id != other.id for other, _key, _can in found):
-                    keys = app.keys_of(action.id)
-                    if keys:
-                        found.append((action, key_name(keys[0]), not node.blocked(action.id)))
+                    keys, can = app.keys_of(action.id), not node.blocked(action.id)
+                    if keys and (can or not action.fleeting):
+                        found.append((action, key_name(keys[0]), can))
         here = [entry for entry in found if entry[0].scope is not Scope.APP]
         anywhere = [entry for entry in found if entry[0].scope is Scope.APP]
         return here[: self.MOST] + anywhere
