@@ -98,6 +98,8 @@ ACTIONS: tuple[Action, ...] = (
     _a("text.follow", "F", "Follow the end", "Keep the newest line in view.", Scope.TEXT),
     _a("text.up", "up k", "Line up", "One line up.", Scope.TEXT),
     _a("text.down", "down j", "Line down", "One line down.", Scope.TEXT),
+    _a("text.left", "left", "To the left", "The beginning of long lines.", Scope.TEXT),
+    _a("text.right", "right", "To the right", "More of long lines.", Scope.TEXT),
     _a("text.page_up", "pageup ctrl+u", "Page up", "One page up.", Scope.TEXT),
     _a("text.page_down", "pagedown ctrl+f", "Page down", "One page down.", Scope.TEXT),
     _a("text.first", "home g", "Beginning", "Go to the first line.", Scope.TEXT),

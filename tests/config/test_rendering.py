@@ -62,7 +62,7 @@ def test_text_of_any_kind_comes_back_the_same(text: str) -> None:
 
 def test_the_short_form_names_what_people_change_first() -> None:
     text = render_definition(WorkshopDefinition(title="Python"))
-    for key in ("title: Python", "repository: .", "ui: lab", "seats: 10", "# memory: 1 GB"):
+    for key in ("title: Python", "repository: .", "ui: lab", "seats: 10", "# memory: 1 GB", "length: 4h"):
         assert key in text
     assert "kubernetes" not in text
     assert load_definition(text).definition == WorkshopDefinition(title="Python")
@@ -74,7 +74,7 @@ def test_every_key_has_a_line_that_explains_it() -> None:
     inside_list = range(lines.index("data:"), lines.index("data:") + 7)
     unexplained = [lines[i] for i in keys if i not in inside_list and not lines[i - 1].lstrip().startswith("#")]
     assert unexplained == []
-    assert max(len(line) for line in lines if line.lstrip().startswith("#")) <= 112
+    assert max(len(line) for line in lines if line.lstrip().startswith("#")) <= 80, "whole in a terminal of 80 columns"
 
 
 def test_every_key_of_the_definition_is_explained() -> None:

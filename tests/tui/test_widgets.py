@@ -151,6 +151,17 @@ async def test_a_log_follows_its_end_until_one_scrolls_away() -> None:
         assert lines.scroll_y == lines.max_scroll_y
 
 
+async def test_long_lines_are_read_to_their_end_with_left_and_right() -> None:
+    app = Logs()
+    async with app.run_test(size=(60, 20)) as pilot:
+        lines = app.query_one(Lines)
+        lines.add([("long " * 20 + "end", "normal")])
+        await press(pilot, "right", "right")
+        assert lines.scroll_x == lines.max_scroll_x > 0
+        await press(pilot, "left", "left")
+        assert lines.scroll_x == 0
+
+
 async def test_a_search_marks_every_match_and_goes_through_them() -> None:
     app = Logs()
     async with app.run_test(size=(60, 20)) as pilot:

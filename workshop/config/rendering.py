@@ -14,9 +14,12 @@ from workshop.config.wording import choices_of, kind_of
 from workshop.model.amounts import format_size, parse_size
 from workshop.model.definition import WorkshopDefinition
 
-ALWAYS = (("title",), ("source",), ("source", "repository"), ("ui",), ("seats",), ("limits",), ("limits", "memory"))
+ALWAYS = (
+    ("title",), ("source",), ("source", "repository"), ("ui",), ("seats",), ("limits",), ("limits", "memory"),
+    ("times",), ("times", "length"),
+)  # fmt: skip
 """Keys that are written even when they have their default: those that people change first."""
-_WIDTH = 110
+_WIDTH = 78
 
 
 def render_definition(definition: WorkshopDefinition) -> str:
@@ -24,7 +27,11 @@ def render_definition(definition: WorkshopDefinition) -> str:
 
     Written are the keys of `ALWAYS`, and those that the definition sets to something that is not empty.
     """
-    lines = ["# A workshop, for the program of that name. Every key is explained in docs/workshop-yaml.md.", ""]
+    lines = [
+        "# A workshop, for the program of that name: `workshop check` says what is wrong",
+        "# with this file, `workshop schema` has every key.",
+        "",
+    ]
     lines += _part(definition, (), "")
     return "\n".join(lines).rstrip() + "\n"
 

@@ -9,6 +9,7 @@ import click
 from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import WholeNumber, file_argument, image_options, runtime_option, verb, verbose_option
 from workshop.cli.session import Session
+from workshop.model.amounts import counted
 
 if TYPE_CHECKING:
     from workshop.model.snapshot import Problem
@@ -37,7 +38,8 @@ def _lines(found: CheckReport) -> list[str]:
     lines = []
     if found.workshop is not None:
         definition = found.workshop.definition
-        lines.append(f"{definition.title}: {definition.ui.value}, {definition.seats} seats")
+        spare = f" and {definition.spare_seats} spare" if definition.spare_seats else ""
+        lines.append(f"{definition.title}: {definition.ui.value}, {counted(definition.seats, 'seat')}{spare}")
         lines.append(f"source    {found.workshop.repository}")
     if found.source is not None:
         lines.append(f"commit    {found.source.commit[:12]}")
@@ -67,9 +69,6 @@ def _problem(title: str, problem: Problem) -> list[str]:
 
 
 def _verdict(errors: int, warnings: int) -> str:
-    counted = [
-        f"{count} {word}{'' if count == 1 else 's'}" for count, word in ((errors, "error"), (warnings, "warning"))
-    ]
     if errors:
-        return ", ".join(counted)
-    return f"No errors, {counted[1]}." if warnings else "No problems."
+        return f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    return f"No errors, {counted(warnings, 'warning')}." if warnings else "No problems."

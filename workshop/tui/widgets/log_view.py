@@ -186,6 +186,17 @@ class Lines(Performer, ScrollView, can_focus=True):
     def do_text_down(self) -> None:
         self._move(1)
 
+    def do_text_left(self) -> None:
+        self.scroll_relative(x=-self._sideways, animate=False, immediate=True)
+
+    def do_text_right(self) -> None:
+        self.scroll_relative(x=self._sideways, animate=False, immediate=True)
+
+    @property
+    def _sideways(self) -> int:
+        """Cells of one step to a side: half of what is seen."""
+        return max(1, self.size.width // 2)
+
     def do_text_page_up(self) -> None:
         self._move(-max(1, self.size.height - 1))
 
