@@ -156,6 +156,7 @@ async def test_long_lines_are_read_to_their_end_with_left_and_right() -> None:
     async with app.run_test(size=(60, 20)) as pilot:
         lines = app.query_one(Lines)
         lines.add([("long " * 20 + "end", "normal")])
+        await pilot.pause()
         await press(pilot, "right", "right")
         assert lines.scroll_x == lines.max_scroll_x > 0
         await press(pilot, "left", "left")
