@@ -139,11 +139,12 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
             wanted = await _wanted(wiring, request, asked)
         if wanted.found is not None:
             classroom = wanted.found.classroom
-            report(Noted(f"Classroom {classroom.name} is there already; making what is missing."))
+            tell_it_is_there(classroom.name, request, report)
             if (address := wiring.flagged("address")) and address != classroom.door.host:
                 hint = f"`workshop address {classroom.name} {address}` moves it."
                 report(Noted(f"It stays at {classroom.door.host}. {hint}", level="warning"))
         else:
+            refuse_past_end(wiring, asked.workshop)
             await _refuse_obstacles(wiring, asked, report)
             image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
             # Before anything of the class is made: a file that cannot be had leaves nothing behind.
@@ -394,6 +395,13 @@ def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> No
             f"A classroom named {classroom.name} runs {classroom.workshop!r} on {classroom.runtime}.",
             hint="Give this one another name with `--name`, or end the other with `workshop down`.",
         )
+
+
+def tell_it_is_there(name: str, request: UpRequest, report: Report) -> None:
+    """That a class is finished and not made, and what of the request cannot be had that way."""
+    report(Noted(f"Classroom {name} is there already; making what is missing."))
+    if request.length is not None:
+        report(Noted(f"Its end stays where it is; `workshop extend {name} 30m` moves it.", level="warning"))
 
 
 def refuse_past_end(wiring: Wiring, workshop: Workshop) -> None:

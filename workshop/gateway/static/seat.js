@@ -31,7 +31,7 @@ function showTime() {
     : minutes < 1440 ? fill(texts.hours, { h: Math.floor(minutes / 60), m: String(minutes % 60).padStart(2, "0") })
     : fill(texts.days, { d: Math.floor(minutes / 1440) });
   if (line.textContent !== text) line.textContent = text;
-  line.dataset.state = minutes <= 15 ? "soon" : "";
+  line.dataset.state = el("take-home").dataset.state = minutes <= 15 ? "soon" : "";
   const mark = minutes <= 0 ? 0 : minutes <= 5 ? 5 : minutes <= 15 ? 15 : null;
   if (mark !== null && mark !== warned) announce(text);
   warned = mark;

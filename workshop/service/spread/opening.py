@@ -69,7 +69,7 @@ async def up(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str, 
         if there is None:
             members = await _new(wiring, request, workshop, name, asked, report=report)
         else:
-            report(Noted(f"Classroom {name} is there already; making what is missing."))
+            opening.tell_it_is_there(name, request, report)
             there = await _counted(wiring, there)
             members = await _missing(wiring, request, workshop, there, asked, report=report)
         finding.used_now(wiring, workshop, wiring.clock())
