@@ -37,6 +37,7 @@ class Progress:
         self._step_began = 0.0
         self._last_line = ""
         self._warned: set[str] = set()
+        self._waits: set[str] = set()
         self._seats: dict[int, SeatState] = {}
         self._seats_total = 0
         self._removed: Counter[str] = Counter()
@@ -111,7 +112,12 @@ class Progress:
     def _seat_changed(self, number: int, state: SeatState, detail: str) -> None:
         before = self._seats.get(number)
         self._seats[number] = state
-        if self._quiet or state is before:
+        if self._quiet:
+            return
+        if detail and state in (SeatState.QUEUED, SeatState.CREATING) and detail not in self._waits:
+            self._waits.add(detail)  # other seats wait for the same
+            self._diagnostics.note(f"seat {seat_name(number)} waits: {detail}")
+        if state is before:
             return
         if state is SeatState.FAILED:
             self._diagnostics.line(f"seat {seat_name(number)} failed: {detail}", fg="red")

@@ -24,6 +24,8 @@ PROBE_EVERY = 0.05
 PROBE_SLOWEST = 0.5
 LOOK_EVERY = 2.0
 """Seconds between looks whether a seat that does not answer still runs."""
+TELL_AFTER = 10.0
+"""Seconds after which it is told what a seat waits for (a node, its volume)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,7 @@ async def _with_tries(
     generation: int,
     report: Report,
 ) -> SeatRecord:
+    began = monotonic()
     for attempt in range(1, TRIES + 1):
         try:
             report(SeatChanged(SeatRecord(number, SeatState.CREATING, object_id="")))
@@ -149,7 +152,7 @@ async def _with_tries(
         except RuntimeUnreachable:
             raise
         except WorkshopError:
-            if attempt == TRIES:
+            if attempt == TRIES or monotonic() - began >= ready_timeout:
                 raise
             await asyncio.sleep(0.5 * 2**attempt)
     raise AssertionError("unreachable")
@@ -175,9 +178,12 @@ async def wait_until_ready(
         if monotonic() > min(look_at, deadline):
             look_at = monotonic() + LOOK_EVERY
             record = await _still_running(runtime, classroom, record)
+            if monotonic() - began > TELL_AFTER and record.detail:
+                report(SeatChanged(record))
             if monotonic() > deadline:
+                why = f": {record.detail}" if record.detail else ""
                 raise SeatFailed(
-                    f"Seat {record.number:02d} did not answer within {timeout:.0f} s. {record.detail}".strip(),
+                    f"Seat {record.number:02d} did not answer within {timeout:.0f} s{why}.",
                     hint="Its last lines say why; `workshop rehearse` tries the image in one seat.",
                     details=await _last_lines(runtime, classroom, record.number),
                 )
