@@ -72,7 +72,7 @@ def test_what_seats_wait_for_is_told_once_for_all_of_them(capsys: pytest.Capture
     with Progress(Diagnostics()) as report:
         for number in (1, 2, 1):
             report(seat(number, SeatState.QUEUED, "no node has room: memory"))
-    assert capsys.readouterr().err.splitlines() == ["seat 01 waits: no node has room: memory"]
+    assert capsys.readouterr().err.splitlines() == ["seat 01: no node has room: memory"]
 
 
 def test_a_program_that_reads_the_result_hears_only_warnings(capsys: pytest.CaptureFixture[str]) -> None:

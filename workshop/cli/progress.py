@@ -116,7 +116,7 @@ class Progress:
             return
         if detail and state in (SeatState.QUEUED, SeatState.CREATING) and detail not in self._waits:
             self._waits.add(detail)  # other seats wait for the same
-            self._diagnostics.note(f"seat {seat_name(number)} waits: {detail}")
+            self._diagnostics.note(f"seat {seat_name(number)}: {detail}")
         if state is before:
             return
         if state is SeatState.FAILED:
