@@ -10,6 +10,7 @@ import pytest
 
 from tests.gateway.conftest import House, NewStudent, Student, until
 from workshop.errors import SeatFailed
+from workshop.gateway import take_home
 
 ADDRESS = "/seat/01/_room/work.zip"
 
@@ -99,6 +100,18 @@ async def test_a_second_download_of_one_seat_waits_for_the_first_to_end_or_be_gi
     house.room.works[1] = pieces(b"PK")
 
     await until_answered(student, 200)
+
+
+async def test_a_browser_that_takes_nothing_any_more_is_given_up(
+    house: House, student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(take_home, "PIECE_WITHIN", 0.2)
+    house.room.works[1] = pieces(*[bytes(1024**2)] * 64)
+    async with student.get(ADDRESS) as stalled:
+        house.room.works[1] = pieces(b"PK")
+        await until_answered(student, 200)
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await stalled.read()
 
 
 async def test_a_class_that_is_over_gives_nothing_out(house: House, student: Student) -> None:

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 PATH = "work.zip"
 AT_ONCE = 4
 """Downloads that are made at the same time; who comes later waits for one to end."""
+PIECE_WITHIN = 120.0
+"""Seconds for a piece (of 1 MB, mostly): a browser that takes nothing any more keeps others waiting no longer."""
 
 
 class TakeHome:
@@ -62,11 +64,11 @@ class TakeHome:
         )
         await response.prepare(request)
         try:
-            await response.write(piece)
+            await _write(response, piece)
             async for piece in pieces:
-                await response.write(piece)
-        except WorkshopError as error:
-            log.warning("the files of seat %s ended early: %s", seat_name(number), error.code)
+                await _write(response, piece)
+        except (WorkshopError, TimeoutError) as error:
+            log.warning("the files of seat %s ended early: %s", seat_name(number), type(error).__name__)
             if request.transport is not None:
                 request.transport.abort()  # an end that looks whole would be a lie
             return response
@@ -77,3 +79,12 @@ class TakeHome:
         if wants_page(request):
             return self._pages.page(request, "problem", status=status, framed=True, what=what)
         return answer_json({"error": what}, status=status)
+
+
+async def _write(response: web.StreamResponse, piece: bytes) -> None:
+    """
+    Raises:
+        TimeoutError: the browser does not take it.
+    """
+    async with asyncio.timeout(PIECE_WITHIN):
+        await response.write(piece)
