@@ -7,14 +7,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from docker.errors import ImageNotFound
 
 from tests.kubernetes.api_server import ApiServer
 from tests.runtimes.worlds import make_classroom
-from workshop.errors import RuntimeRefused
+from workshop.errors import BuildFailed, RuntimeRefused
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.image import ImageSettings
 from workshop.runtimes.kubernetes import KubernetesRuntime
-from workshop.runtimes.kubernetes.distribution import load, local_cluster, pushed_name
+from workshop.runtimes.kubernetes.distribution import load, local_cluster, push, pushed_name
 from workshop.runtimes.kubernetes.gateway_image import dockerfile, requirements
 
 
@@ -60,6 +61,48 @@ async def test_a_loader_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeRefused, match="k3d is not installed"):
         await load("k3d-class", "workshop/basics:1", report=lambda event: None)
+
+
+class Images:
+    """An engine's images, where another push of the same image removes its name now and then."""
+
+    def __init__(self, *gone: bool) -> None:
+        self.gone = list(gone)
+        self.names: set[str] = set()
+
+    def get(self, _reference: str) -> Images:
+        return self
+
+    def tag(self, repository: str, tag: str) -> None:
+        self.names.add(f"{repository}:{tag}")
+
+    def push(self, repository: str, *, tag: str, **_: Any) -> list[dict[str, Any]]:
+        if self.gone.pop(0):
+            self.names.clear()
+            return [{"error": f"An image does not exist locally with the tag: {repository}"}]
+        return [{"status": "Pushed"}, {"aux": {"Digest": "sha256:1"}}]
+
+    def remove(self, name: str, **_: Any) -> None:
+        if name not in self.names:
+            raise ImageNotFound(f"No such image: {name}")
+        self.names.remove(name)
+
+
+class Engine:
+    def __init__(self, *gone: bool) -> None:
+        self.images = Images(*gone)
+
+    async def call(self, work: Any) -> Any:
+        return work(self)
+
+
+async def test_two_pushes_of_one_image_at_once_are_not_in_each_others_way() -> None:
+    engine = Engine(True, True, False)
+    pushed = await push(engine, "workshop/gateway:1", "registry.example.org/team", report=lambda event: None)  # type: ignore[arg-type]
+    assert pushed == "registry.example.org/team/gateway@sha256:1"
+    assert engine.images.names == set()
+    with pytest.raises(BuildFailed, match="no digest"):
+        await push(Engine(*[True] * 9), "workshop/gateway:1", "registry.example.org/team", report=lambda event: None)  # type: ignore[arg-type]
 
 
 def pods_appear(api: ApiServer, states: dict[str, dict[str, Any]]) -> None:

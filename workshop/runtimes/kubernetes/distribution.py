@@ -7,6 +7,7 @@ A registry takes it with the user's own Docker credentials, and seats start from
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from workshop.engines.command import CommandMissing, run_command
@@ -17,6 +18,9 @@ from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.ports.build import Report
 
 LOAD_TIMEOUT = 1800.0
+PUSH_TRIES = 5
+_NAME_GONE = "does not exist"
+"""What the engine says of a name that is pushed and not there."""
 LOADERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "kind-": ("kind", ("kind", "load", "docker-image", "{image}", "--name", "{cluster}")),
     "k3d-": ("k3d", ("k3d", "image", "import", "{image}", "--cluster", "{cluster}")),
@@ -54,16 +58,16 @@ async def push(engine: DockerEngine, reference: str, registry: str, *, report: R
     report(StepStarted("push", f"pushing to {repository}"))
 
     def work(client: Any) -> str:
-        client.images.get(reference).tag(repository, tag)
-        digest = ""
-        for line in client.images.push(repository, tag=tag, stream=True, decode=True):
-            if "error" in line:
-                raise BuildFailed(
-                    f"The image could not be pushed to {repository}: {line['error']}",
-                    hint=f"`docker login {registry.split('/', 1)[0]}`, or another `kubernetes.registry`.",
-                )
-            digest = (line.get("aux") or {}).get("Digest", "") or digest
-        client.images.remove(f"{repository}:{tag}", noprune=True)  # the name was for the way
+        from docker.errors import ImageNotFound
+
+        digest: str | None = None
+        for _ in range(PUSH_TRIES):
+            client.images.get(reference).tag(repository, tag)
+            digest = _pushed(client, repository, tag)
+            with suppress(ImageNotFound):
+                client.images.remove(f"{repository}:{tag}", noprune=True)  # the name was for the way
+            if digest is not None:
+                break
         if not digest:
             raise BuildFailed(f"The registry of {repository} gave the image no digest.", hint="Push it again.")
         return digest
@@ -71,6 +75,25 @@ async def push(engine: DockerEngine, reference: str, registry: str, *, report: R
     digest = await engine.call(work)
     report(StepFinished("push", f"pushed {repository}:{tag}"))
     return f"{repository}@{digest}"
+
+
+def _pushed(client: Any, repository: str, tag: str) -> str | None:
+    """The image's digest in the registry; None when another push of it took the name away before it left.
+
+    Raises:
+        BuildFailed: the registry refused it.
+    """
+    digest = ""
+    for line in client.images.push(repository, tag=tag, stream=True, decode=True):
+        if "error" in line:
+            if _NAME_GONE in line["error"]:
+                return None
+            raise BuildFailed(
+                f"The image could not be pushed to {repository}: {line['error']}",
+                hint=f"`docker login {repository.split('/', 1)[0]}`, or another `kubernetes.registry`.",
+            )
+        digest = (line.get("aux") or {}).get("Digest", "") or digest
+    return digest
 
 
 async def load(context: str, reference: str, *, report: Report) -> str:
