@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.service.conftest import MakeRoom
 from workshop.engines.file_lock import FileLock
 from workshop.errors import StateError
 from workshop.model import events
@@ -15,6 +16,7 @@ from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.seat import SeatRecord, SeatState
 from workshop.runtimes.fake import FakeRuntime
 from workshop.service import Service, noting
+from workshop.service.doors import is_locked
 from workshop.service.ending import not_ended
 from workshop.service.room import Room
 from workshop.state.store import SqliteStore
@@ -116,3 +118,26 @@ async def test_what_was_done_to_a_seat_stays_done_where_it_cannot_be_written_dow
     noting.done(store, room.classroom.uid, 1, "pause")
     store.full = False
     assert store.history(room.classroom.uid) == ()
+
+
+async def test_a_class_is_removed_although_nothing_can_be_written_down(
+    make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the class that fills the disk."""
+    there = await make_room()
+    await there.start()
+
+    def refuse(*_words: object, **_fields: object) -> None:
+        raise StateError("The state database cannot be written: the disk is full.", hint="Free some space.")
+
+    said: list[str] = []
+    for act in ("set_room_state", "forget"):
+        monkeypatch.setattr(SqliteStore, act, refuse)
+    report = await there.service.down(
+        there.classroom.name, discard=True, report=lambda event: said.append(getattr(event, "text", ""))
+    )
+    monkeypatch.undo()
+    assert report.removal.left == ()
+    assert not is_locked(there.doors.files(there.classroom.uid).lock), "the gateway ended"
+    assert any("The class is removed all the same." in text for text in said)
+    assert any("was not erased: The state database cannot be written" in text for text in said)

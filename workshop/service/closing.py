@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 from time import monotonic
 
-from workshop.errors import PartlyDone, WorkshopError
+from workshop.errors import PartlyDone, StateError, WorkshopError
 from workshop.model.amounts import counted
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
 from workshop.model.parts import parts_of
@@ -59,7 +59,7 @@ async def down(
             # what was saved while the others were collected: most seats are only compared
             closed = " The door is closed; `workshop up` opens it again."
             await collect_all(wiring, room, collected, report=report, door=closed)
-        wiring.store.set_room_state(room.classroom.uid, closing=True)
+        _mark_closing(wiring, room, report=report)
         report(StepStarted("seats", f"Removing everything of {name}"))
         try:
             removal = await room.runtime.close(room.classroom)
@@ -70,7 +70,7 @@ async def down(
             if "gateways" not in removal.removed:  # one beside the seats may have been counted among what was there
                 removal += Removal({"gateways": 1})
         if not removal.left:
-            forget(wiring, room.classroom.uid)
+            _forget_if_possible(wiring, room, report=report)
             wiring.lock_file(lock).unlink(missing_ok=True)
         report(StepFinished("seats", f"{len(removal.left)} left", monotonic() - began))
     return DownReport(name, removal, str(collected or ""), monotonic() - began, written)
@@ -102,6 +102,25 @@ async def _write_report(wiring: Wiring, room: rooms.FoundRoom, *, from_gateway: 
     except (WorkshopError, OSError, ValueError) as error:
         report(Noted(f"The report of the class could not be written: {error}", level="warning"))
         return None
+
+
+def _mark_closing(wiring: Wiring, room: rooms.FoundRoom, *, report: Report) -> None:
+    """For students, who are told that the class is over, and for a later call, which finishes this one.
+
+    A disk that is full keeps no class from being removed: that may be what frees it.
+    """
+    try:
+        wiring.store.set_room_state(room.classroom.uid, closing=True)
+    except StateError as error:
+        report(Noted(f"{error.message} The class is removed all the same.", level="warning"))
+
+
+def _forget_if_possible(wiring: Wiring, room: rooms.FoundRoom, *, report: Report) -> None:
+    try:
+        forget(wiring, room.classroom.uid)
+    except StateError as error:
+        what = f"What this machine knows of {room.classroom.name} was not erased"
+        report(Noted(f"{what}: {error.message} {error.hint}", level="warning"))
 
 
 def forget(wiring: Wiring, uid: str) -> None:
