@@ -1,5 +1,6 @@
 """Codes, amounts, names and labels: what has to come out the same on every machine."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -138,3 +139,8 @@ def test_seat_numbers_are_read_in_any_form() -> None:
 )
 def test_a_door_is_known_when_links_can_name_it(door: Door, known: bool) -> None:
     assert door.known is known
+
+
+def test_a_class_without_an_address_has_no_links() -> None:
+    room = replace(ROOM, door=Door("", 0))
+    assert (room.link(1), room.join_url(), room.check_url()) == ("", "", "")

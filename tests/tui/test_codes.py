@@ -137,3 +137,22 @@ async def test_the_longest_allowed_link_still_fits_80_by_24(
         await press(pilot, "v")
         await shows(pilot, room.link(1))
         assert decoded(running) == room.link(1)
+
+
+async def test_a_class_without_an_address_gives_out_no_codes_and_no_links(
+    app: Callable[..., WorkshopApp], scripted: ScriptedService
+) -> None:
+    """A cluster's class has its seats before it has a gateway."""
+    room = classroom(ROOM, door=Door("", 0))
+    scripted.change(ROOM, snapshot_of(room, gateway=False))
+    running = app(start=ROOM)
+    async with running.run_test(size=(120, 40)) as pilot:
+        await shows(pilot, "22 of 24 ready")
+        assert running.screen.query_one(QrView).link == ""
+        assert "http://" not in screen_text(running)
+        for key in "pJKvco":
+            await press(pilot, key)
+            await until(pilot, lambda: "the class has no address yet." in running.notices[0].text.lower())
+            running.notices.clear()
+            assert running.screen is running.screen_stack[-1]
+            assert not isinstance(running.screen, ProjectorScreen | SeatCodeScreen)

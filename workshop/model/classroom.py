@@ -96,15 +96,16 @@ class Classroom:
         return seat_code(self.key, number)
 
     def link(self, number: int) -> str:
-        """The link of a seat, as it stands in its QR code."""
-        return f"{self.door.url}/s/{self.code(number)}"
+        """The link of a seat, as it stands in its QR code; empty while there is no address."""
+        return f"{self.door.url}/s/{self.code(number)}" if self.door.known else ""
 
     def join_url(self) -> str:
-        return f"{self.door.url}/"
+        """The room's link; empty while there is no address."""
+        return f"{self.door.url}/" if self.door.known else ""
 
     def check_url(self) -> str:
-        """Where a device tests its way here."""
-        return f"{self.door.url}/check"
+        """Where a device tests its way here; empty while there is no address."""
+        return f"{self.door.url}/check" if self.door.known else ""
 
     def seat_path(self, number: int) -> str:
         return f"/seat/{seat_name(number)}/"

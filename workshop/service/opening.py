@@ -115,7 +115,7 @@ def _sentences(
         lines.append("The image is there." if image else "The image has to be built first.")
         if classroom.ends is not None:
             lines.append(f"The class goes for {format_span(classroom.ends - classroom.created)} from now on.")
-    lines.append(f"Students come in at {classroom.join_url() if classroom.door.host else DOOR_COMES_LATER}")
+    lines.append(f"Students come in at {classroom.join_url() or DOOR_COMES_LATER}")
     lines.append(fits.sentence)
     return tuple(lines)
 

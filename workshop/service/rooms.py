@@ -195,7 +195,7 @@ async def summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
         runtime=classroom.runtime,
         seats=seats,
         ready=ready,
-        join=classroom.join_url() if classroom.door.host and classroom.door.port else "",
+        join=classroom.join_url(),
         ends=classroom.ends,
         created=classroom.created,
         uid=classroom.uid,

@@ -125,7 +125,7 @@ def _plan_document(plan: UpPlan) -> dict[str, object]:
         "exists": plan.exists,
         "image": plan.image.reference if plan.image else room.image or None,
         "commit": room.commit,
-        "join": room.join_url() if room.door.host else None,
+        "join": room.join_url() or None,
         "ends": room.ends.isoformat() if room.ends else None,
         "ui": room.ui.value,
         "limits": {

@@ -54,7 +54,7 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     sentences = [
         f"{counted(total, 'seat')} to make, 0 there already.",
         "The image is there." if image else "The image has to be built first.",
-        f"Students come in at {first.join_url() if first.door.host else DOOR_COMES_LATER}",
+        f"Students come in at {first.join_url() or DOOR_COMES_LATER}",
         fits.sentence,
         *_ways_in(asked, doors, used),
         ends.sentence,

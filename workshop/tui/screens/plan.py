@@ -211,7 +211,7 @@ def plan_text(plan: UpPlan) -> Content:
 
 
 def _way_in(plan: UpPlan) -> str:
-    return plan.classroom.join_url() if plan.classroom.door.host else "an address that is given out when it is open"
+    return plan.classroom.join_url() or "an address that is given out when it is open"
 
 
 def _seats(plan: UpPlan) -> str:

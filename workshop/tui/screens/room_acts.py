@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _ROOM = ("class.room_check", "class.addresses")
 NEEDS_CLASS = ("class.projector", "class.handouts", "class.report", "class.cost", *_ROOM)
 """Harmless, but of no use when the class is gone."""
+NEEDS_ADDRESS = ("class.projector", "class.handouts", "class.room_check", "class.copy_join", "class.copy_links")
+"""What gives out links: there are none before a cluster has made the class's gateway."""
 MOST_ADDED = 500
 LONGEST_MESSAGE = 500
 MOST_TOLD = 8
@@ -51,6 +53,8 @@ class RoomActs(News):
         needs = (*NEEDS_CLASS, "class.collect", "class.copy_join", "class.copy_links", "class.definition")
         if self.snapshot is None and action_id in needs:
             return "the classroom is not known yet."
+        if action_id in NEEDS_ADDRESS and self.snapshot is not None and not self.snapshot.classroom.door.known:
+            return "the class has no address yet."
         if action_id == "class.say" and self.snapshot is not None and not self.snapshot.gateway:
             return "its gateway does not run."
         return ""

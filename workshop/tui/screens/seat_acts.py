@@ -79,6 +79,8 @@ class SeatActs(News):
             return "no seat is selected."
         if action_id in ("seat.qr", "seat.browser", "seat.logs", "seat.shell", "seat.open") and self.selected is None:
             return "no seat is selected."
+        if action_id in ("seat.qr", "seat.copy", "seat.browser") and not seats[0].link:
+            return "the class has no address yet."
         if action_id == "seat.help_done" and not any(seat.help_since for seat in seats):
             return "nobody asked for help there."
         if action_id == "seat.free" and not any(seat.claimed for seat in seats):
