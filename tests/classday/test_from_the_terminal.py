@@ -185,7 +185,7 @@ async def test_a_rehearsal_names_the_failing_cell_of_a_real_notebook(tmp_path: P
             await press(pilot, "enter")
             await shows(pilot, "requirements.txt", SLOW)
             await press(pilot, "f8")
-            await shows(pilot, "bad.ipynb, cell 2", 120)
+            await shows(pilot, "bad.ipynb: cell 2", 120)
             await shows(pilot, "1 of 2 notebooks run through")
     finally:
         await service.aclose()
