@@ -1,7 +1,7 @@
 """Bring seats up, paced by their readiness.
 
-Starting is bound by the CPU: with about 1.5 × cores between start and ready, the first seat is there in seconds
-and the last one no later than if all had been started at once (research/perf.md).
+Starting is bound by the CPU: with about as many between start and ready as there are cores, the first seat is there in
+seconds and the last one no later than if all had been started at once (`benchmarks/opening.py`).
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def probe_pause(waited: float) -> float:
 
 
 def starts_at_once(cpus: float) -> int:
-    """How many seats may be between start and ready."""
-    return max(2, math.ceil(cpus * 1.5))
+    """How many seats may be between start and ready: one for each core, and a few that the engine is still making."""
+    return max(2, math.floor(cpus * 1.25))
 
 
 async def provision(
