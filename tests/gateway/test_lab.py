@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 
 from tests.gateway.conftest import NewStudent, OpenHouse, until
-from tests.gateway.ui_seat import UiSeat, make_home
+from tests.gateway.ui_seat import UiSeat, make_home, until_answered
 from workshop.gateway.pulse import take_pulse
 
 pytestmark = [pytest.mark.network]
@@ -42,11 +42,14 @@ async def _open_notebook(page: Any) -> Any:
 
 async def _run(page: Any, ui: Any, code: str, output: str) -> None:
     """Run code in the last cell."""
-    await ui.locator(".jp-Notebook .jp-CodeCell .cm-content").last.click()
-    await page.keyboard.press("Control+a")
-    await page.keyboard.insert_text(code)
-    await page.keyboard.press("Shift+Enter")
-    await ui.locator(".jp-OutputArea-output", has_text=output).last.wait_for()
+
+    async def run() -> None:
+        await ui.locator(".jp-Notebook .jp-CodeCell .cm-content").last.click()
+        await page.keyboard.press("Control+a")
+        await page.keyboard.insert_text(code)
+        await page.keyboard.press("Control+Enter")
+
+    await until_answered(run, ui.locator(".jp-OutputArea-output", has_text=output).last)
 
 
 @pytest.mark.browser
@@ -99,7 +102,6 @@ async def test_a_participant_works_through_restarts_of_gateway_and_seat(lab: UiS
     await page.locator("#link[data-state=good]").wait_for()
     await page.reload()
     ui = page.frame_locator("#ui")
-    await ui.get_by_text("| Idle").wait_for()
     await _run(page, ui, "'in the ' + 'new life'", "in the new life")
     await context.close()
 

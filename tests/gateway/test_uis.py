@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from tests.gateway.conftest import NewStudent, OpenHouse
-from tests.gateway.ui_seat import UiSeat, make_home
+from tests.gateway.ui_seat import UiSeat, make_home, until_answered
 from workshop.model.classroom import Ui
 
 pytestmark = [pytest.mark.network]
@@ -55,8 +55,12 @@ async def test_a_notebook_is_opened_run_and_saved_in_notebook_7(open_seat: OpenS
     await notebook.keyboard.press("Control+End")
     await notebook.keyboard.insert_text("\nprint('notebook', 6 * 7)")
     await notebook.locator(".jp-CodeCell .cm-content", has_text="print('notebook'").wait_for()
-    await notebook.keyboard.press("Shift+Enter")
-    await notebook.locator(".jp-OutputArea-output", has_text="notebook 42").wait_for()
+
+    async def run() -> None:
+        await notebook.locator(".jp-CodeCell .cm-content").first.click()
+        await notebook.keyboard.press("Control+Enter")
+
+    await until_answered(run, notebook.locator(".jp-OutputArea-output", has_text="notebook 42"))
     async with notebook.expect_response(lambda answer: answer.request.method == "PUT") as saving:
         await notebook.keyboard.press("Control+s")
     assert (await saving.value).status == 200

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -72,3 +75,15 @@ class UiSeat:
             await asyncio.wait_for(self._process.wait(), 30)
             self._process = None
             self.house.room.down(1, SeatState.STOPPED)
+
+
+async def until_answered(run: Callable[[], Awaitable[None]], output: Any, *, seconds: float = 90) -> None:
+    """Run a cell until its output is there: Jupyter drops what is run before its kernel is connected, and says idle."""
+    from playwright.async_api import TimeoutError as NotThere
+
+    async with asyncio.timeout(seconds):
+        while True:
+            await run()
+            with contextlib.suppress(NotThere):
+                await output.wait_for(timeout=8_000)
+                return
