@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,15 +70,23 @@ def world(request: pytest.FixtureRequest, machine: Path) -> KubernetesWorld:
     return MemoryWorld(machine, MEMORY_IMAGE, request.getfixturevalue("kubeconfig"))
 
 
-@pytest.fixture
-def program(world: KubernetesWorld, machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterProgram]:
-    monkeypatch.setenv("KUBECONFIG", world.kubeconfig)
-    for name, value in world.settings().items():
+@contextmanager
+def _opened(
+    world: KubernetesWorld, settings: Mapping[str, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[ClusterProgram]:
+    """The program with these settings; the classes that it opens are closed at the end."""
+    for name, value in {**settings, "KUBECONFIG": world.kubeconfig}.items():
         monkeypatch.setenv(name, value)
     made = ClusterProgram("kubernetes")
     made.world = world
     yield made
     made.close_all()
+
+
+@pytest.fixture
+def program(world: KubernetesWorld, machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterProgram]:
+    with _opened(world, world.settings(), monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture
@@ -97,18 +106,13 @@ def laptop(machine: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClusterPr
     way_to_cluster()
     world = KubernetesWorld(machine, "", os.environ["WORKSHOP_TEST_KUBECONFIG"])
     settings = world.settings() | {
-        "KUBECONFIG": world.kubeconfig,
         "WORKSHOP_IMAGE_BASE": BASE_IMAGE,
         "WORKSHOP_IMAGE_CA_BUNDLE": certificates(),
         "WORKSHOP_ADDRESS": "127.0.0.1",
         "WORKSHOP_PORT": str(free_port()),
     }
-    for name, value in settings.items():
-        monkeypatch.setenv(name, value)
-    made = ClusterProgram("kubernetes")
-    made.world = world
-    yield made
-    made.close_all()
+    with _opened(world, settings, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ from workshop.runtimes.readiness import answers
 
 RELIST_SECONDS = 60.0
 RECONNECT_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0)
+BEST_SHELL = "command -v bash >/dev/null && exec bash; exec sh"
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -356,15 +357,7 @@ class DockerRuntime:
 
     def shell_command(self, classroom: Classroom, number: int) -> tuple[str, ...]:
         name = self._names.get((classroom.uid, number), container_name(classroom, number, 1))
-        return (
-            *self._engine.command,
-            "exec",
-            "-it",
-            name,
-            "sh",
-            "-c",
-            "command -v bash >/dev/null && exec bash; exec sh",
-        )
+        return (*self._engine.command, "exec", "-it", name, "sh", "-c", BEST_SHELL)
 
     async def aclose(self) -> None:
         await self._disk.aclose()

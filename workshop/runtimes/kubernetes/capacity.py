@@ -140,9 +140,9 @@ async def room_for(
         by_nodes, nodes_lack = seats_on_nodes(selected, used, resources["requests"])
     by_quota, quota_lacks = None, ""
     if namespace:
-        quotas = await _readable(client, f"/api/v1/namespaces/{namespace}/resourcequotas")
+        quotas = await client.listed_if_allowed(f"/api/v1/namespaces/{namespace}/resourcequotas") or []
         by_quota, quota_lacks = seats_in_quotas(quotas, resources, beside)
-        for limit_range in await _readable(client, f"/api/v1/namespaces/{namespace}/limitranges"):
+        for limit_range in await client.listed_if_allowed(f"/api/v1/namespaces/{namespace}/limitranges") or ():
             refused = breaks_limit_range(limit_range, resources)
             if refused:
                 by_quota, quota_lacks = 0, refused
@@ -221,15 +221,6 @@ def breaks_limit_range(limit_range: Json, resources: Mapping[str, Mapping[str, s
 
 def _amount(name: str, amount: str) -> str:
     return format_size(parse_quantity(amount)) if name == "memory" else amount
-
-
-async def _readable(client: ClusterClient, path: str) -> list[Json]:
-    try:
-        return await client.listed(path)
-    except ApiRefused as error:
-        if error.status in (403, 404):
-            return []
-        raise
 
 
 def _name(node: Json) -> str:

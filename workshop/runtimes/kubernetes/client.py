@@ -205,6 +205,15 @@ class ClusterClient:
         """All objects under a path that a label selector (and a field selector) picks."""
         return (await self.list_page(path, selector, fields=fields))["items"]  # type: ignore[no-any-return]
 
+    async def listed_if_allowed(self, path: str, selector: str = "", *, fields: str = "") -> list[Json] | None:
+        """The same; None where this user may not read them, or the cluster has no such kind."""
+        try:
+            return await self.listed(path, selector, fields=fields)
+        except ApiRefused as error:
+            if error.status not in (403, 404):
+                raise
+            return None
+
     async def list_page(self, path: str, selector: str = "", *, fields: str = "") -> Json:
         """The same with the list's metadata: a watch goes on from its `resourceVersion`."""
         params = {"labelSelector": selector} if selector else {}

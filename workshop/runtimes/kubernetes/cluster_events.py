@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.client import ClusterClient
 
 Json = dict[str, Any]
 
@@ -14,12 +14,8 @@ OF_THE_CLUSTER = "default"
 
 async def events_about(client: ClusterClient, namespace: str, fields: str) -> list[Json]:
     """Events that a field selector picks, oldest first; none where they may not be read."""
-    try:
-        found = await client.listed(f"/api/v1/namespaces/{namespace or OF_THE_CLUSTER}/events", fields=fields)
-    except ApiRefused as error:
-        if error.status not in (403, 404):
-            raise
-        return []
+    path = f"/api/v1/namespaces/{namespace or OF_THE_CLUSTER}/events"
+    found = await client.listed_if_allowed(path, fields=fields) or ()
     return sorted(found, key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
 
 

@@ -12,7 +12,7 @@ from workshop.model.classroom import Door
 from workshop.model.definition import KubernetesPart
 from workshop.model.snapshot import Problem
 from workshop.runtimes.kubernetes.capacity import takes_pods
-from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.client import ClusterClient
 from workshop.runtimes.kubernetes.cluster_events import events_about
 from workshop.runtimes.kubernetes.rooms import Place
 
@@ -32,7 +32,7 @@ async def choose_exposure(client: ClusterClient, part: KubernetesPart) -> str:
         return part.exposure
     if part.host and await ingress_classes(client) != {}:
         return "ingress"
-    nodes = await _readable(client, "/api/v1/nodes")
+    nodes = await client.listed_if_allowed("/api/v1/nodes") or []
     clouds = [_cloud(node) for node in nodes]
     if clouds and all(cloud and cloud not in ("kind", "k3s", "minikube") for cloud in clouds):
         return "loadbalancer"
@@ -57,7 +57,7 @@ async def ingress_class(client: ClusterClient, part: KubernetesPart) -> str:
     if part.ingress_class or any(classes.values()):
         return part.ingress_class
     if not classes:
-        nodes = await _readable(client, "/api/v1/nodes")
+        nodes = await client.listed_if_allowed("/api/v1/nodes") or []
         if not nodes or any(_cloud(node) == SERVES_UNNAMED for node in nodes):
             return ""  # nobody may know, or it is known to work
         raise GatewayFailed(
@@ -157,14 +157,14 @@ async def _warnings(client: ClusterClient, path: str) -> tuple[str, ...]:
 async def _node_address(client: ClusterClient, namespace: str) -> str:
     """The address of a node that answers, the outer one first; without the right to read nodes, that of a node which
     runs one of the class's pods, and else the API server's host."""
-    nodes = await _readable(client, "/api/v1/nodes")
+    nodes = await client.listed_if_allowed("/api/v1/nodes") or []
     well = [node for node in nodes if takes_pods(node)] or nodes
     addresses = [entry for node in well for entry in node["status"].get("addresses") or ()]
     for kind in ("ExternalIP", "InternalIP", "Hostname"):
         for entry in addresses:
             if entry["type"] == kind:
                 return str(entry["address"])
-    for pod in await _readable(client, f"/api/v1/namespaces/{namespace}/pods"):
+    for pod in await client.listed_if_allowed(f"/api/v1/namespaces/{namespace}/pods") or ():
         if pod.get("status", {}).get("phase") == "Running" and pod["status"].get("hostIP"):
             return str(pod["status"]["hostIP"])
     return urlsplit((await client.access()).server).hostname or "localhost"
@@ -172,24 +172,10 @@ async def _node_address(client: ClusterClient, namespace: str) -> str:
 
 async def ingress_classes(client: ClusterClient) -> dict[str, bool] | None:
     """The cluster's ingress classes, and whether each is its default; None when they may not be read."""
-    try:
-        found = await client.listed("/apis/networking.k8s.io/v1/ingressclasses")
-    except ApiRefused as error:
-        if error.status in (403, 404):
-            return None
-        raise
-    return {item["metadata"]["name"]: _is_default(item) for item in found}
+    found = await client.listed_if_allowed("/apis/networking.k8s.io/v1/ingressclasses")
+    return None if found is None else {item["metadata"]["name"]: _is_default(item) for item in found}
 
 
 def _is_default(item: Json) -> bool:
     marks = item["metadata"].get("annotations") or {}
     return marks.get("ingressclass.kubernetes.io/is-default-class") == "true"
-
-
-async def _readable(client: ClusterClient, path: str) -> list[Json]:
-    try:
-        return await client.listed(path)
-    except ApiRefused as error:
-        if error.status in (403, 404):
-            return []
-        raise

@@ -198,13 +198,7 @@ async def remove_strays(client: ClusterClient, known: Collection[str]) -> Remova
     found: dict[tuple[str, str], tuple[str, bool]] = {}
     ours = f"{labels.TOOL}={labels.TOOL_VALUE}"
     for version, kind, _ in (("v1", "Namespace", ""), *ORDER):
-        try:
-            items = await client.listed(collection_path(version, kind), ours)
-        except ApiRefused as error:
-            if error.status not in (403, 404):
-                raise
-            continue
-        for item in items:
+        for item in await client.listed_if_allowed(collection_path(version, kind), ours) or ():
             marks = item["metadata"]["labels"]
             made = datetime.fromisoformat(item["metadata"]["creationTimestamp"])
             uid = marks.get(labels.UID, "")

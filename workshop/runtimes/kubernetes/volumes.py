@@ -9,7 +9,7 @@ from typing import Any
 
 from workshop.model.definition import KubernetesPart
 from workshop.model.snapshot import Problem, Survivor
-from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
+from workshop.runtimes.kubernetes.client import ClusterClient
 from workshop.runtimes.kubernetes.cluster_events import newest_warning
 from workshop.runtimes.kubernetes.names import base_name, claim_name
 
@@ -31,10 +31,10 @@ async def storage_problems(client: ClusterClient, part: KubernetesPart) -> tuple
             return ()
         message = f"Seats get no volume: the storage class {wanted} is named, and no size."
         return (Problem("kubernetes.storage_class", message, "Say how large, as `storage: 2 GB`.", "warning"),)
-    classes = await _read(client, "/apis/storage.k8s.io/v1/storageclasses")
+    classes = await client.listed_if_allowed("/apis/storage.k8s.io/v1/storageclasses")
     if classes is None or any(_serves(item, wanted) for item in classes):
         return ()
-    volumes = await _read(client, "/api/v1/persistentvolumes")
+    volumes = await client.listed_if_allowed("/api/v1/persistentvolumes")
     if any(item["spec"].get("storageClassName", "") == wanted for item in volumes or ()):
         return ()  # made by hand, for a class that exists in name only
     names = ", ".join(sorted(item["metadata"]["name"] for item in classes))
@@ -99,7 +99,8 @@ async def unremoved_volumes(
 
     pause = _FIRST_LOOK
     while True:
-        there = [volume for volume in await _read(client, "/api/v1/persistentvolumes") or () if is_ours(volume)]
+        volumes = await client.listed_if_allowed("/api/v1/persistentvolumes") or ()
+        there = [volume for volume in volumes if is_ours(volume)]
         kept = [volume for volume in there if volume["spec"].get("persistentVolumeReclaimPolicy") == "Retain"]
         going = [volume for volume in there if volume not in kept]
         if is_late() or all(_phase(volume) == "Failed" for volume in going):
@@ -126,13 +127,3 @@ async def _why_there(client: ClusterClient, volume: Json) -> str:
 
 def _survivor(volume: Json, reason: str) -> Survivor:
     return Survivor("PersistentVolume", volume["metadata"]["name"], reason)
-
-
-async def _read(client: ClusterClient, path: str) -> list[Json] | None:
-    """What is there; None where it may not be read."""
-    try:
-        return await client.listed(path)
-    except ApiRefused as error:
-        if error.status not in (403, 404):
-            raise
-        return None
