@@ -29,6 +29,7 @@ async def taken(day: Day, number: int) -> zipfile.ZipFile:
 @every_runtime
 async def test_everything_visible_is_in_it_and_nothing_else(day: Day) -> None:
     await day.write(1, {"README.md": b"changed\n", "mine/größe.txt": b"mein", ".secret": b"x", "a/__pycache__/b": b"x"})
+    await day.write(1, {"course/.git/config": b"x", "course/.env": b"x"})
     await day.link(1, "shortcut", "data/table.csv")
     archive = await taken(day, 1)
     shortcut = archive.getinfo("shortcut")

@@ -67,7 +67,7 @@ class _Packer:
         """
         with members_of(feed, path) as members:
             for name, member in members:
-                if name.startswith(".") or is_junk(name):
+                if _is_hidden(name) or is_junk(name):
                     continue
                 if member.islnk():
                     self.postponed.append(name)
@@ -83,6 +83,11 @@ class _Packer:
         """The last piece."""
         self._zip.close()
         return self._out.take()
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a file browser does not show it: a dot begins its own name, or that of a folder above it."""
+    return name.startswith(".") or "/." in name
 
 
 def _entry(name: str, member: tarfile.TarInfo) -> zipfile.ZipInfo:
