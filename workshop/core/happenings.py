@@ -35,7 +35,7 @@ _SENTENCES: dict[str, str | Callable[[str], str]] = {
     "pause": "paused",
     "resume": "resumed",
     "memory": lambda text: f"memory limit {text}",
-    "push": lambda text: f"{'1 file' if text == '1 files' else text} handed out",
+    "push": lambda text: f"{text} handed out",
     "pushed": lambda text: f"files arrived: {text}",
     "collected": "work collected",
     "say": "a message to the class",

@@ -149,7 +149,7 @@ async def act(
                 return await _set_memory(wiring, room, number, int(arguments["bytes"]))
             case _ if verb in GATEWAY_VERBS:
                 await _through_gateway(wiring, room, verb, {**arguments, "seat": number})
-                return GATEWAY_VERBS[verb] if arguments.get("text", True) else "its label is gone"
+                return "its label is gone" if verb == "label" and not arguments["text"] else GATEWAY_VERBS[verb]
             case _:
                 raise UsageError(f"There is no act {verb!r} on a seat.")
 

@@ -74,6 +74,7 @@ async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
         classroom, image = wanted.found.classroom, None
         records = await runtime.seats(classroom)
     else:
+        refuse_past_end(wiring, asked.workshop)
         found = await building.planned(wiring, asked.workshop, asked.runtime_name, report=report)
         image, records = found.image, ()
         commit = found.request.source.commit if found.request else image.commit if image else ""
@@ -109,15 +110,30 @@ def _sentences(
     classroom: Classroom, seats: SeatPlan, fits: Fit, image: Image | None, *, exists: bool
 ) -> tuple[str, ...]:
     there = len(seats.keep) + len(seats.start)
-    spare = f", {classroom.spares} of them spare" if classroom.spares and not there else ""
-    lines = [f"{counted(len(seats.create), 'seat')} to make{spare}" + (f", {there} there already." if there else ".")]
-    if not exists:
-        lines.append("The image is there." if image else "The image has to be built first.")
-        if classroom.ends is not None:
-            lines.append(f"The class goes for {format_span(classroom.ends - classroom.created)} from now on.")
-    lines.append(f"Students come in at {classroom.join_url() or DOOR_COMES_LATER}")
-    lines.append(fits.sentence)
-    return tuple(lines)
+    return (
+        seats_sentence(len(seats.create), there, spares=classroom.spares),
+        *(() if exists else first_sentences(classroom, image)),
+        door_sentence(classroom),
+        fits.sentence,
+    )
+
+
+def seats_sentence(create: int, there: int, *, spares: int) -> str:
+    """`12 seats to make, 2 of them spare.`"""
+    spare = f", {spares} of them spare" if spares and not there else ""
+    return f"{counted(create, 'seat')} to make{spare}" + (f", {there} there already." if there else ".")
+
+
+def first_sentences(classroom: Classroom, image: Image | None) -> tuple[str, ...]:
+    """What is said of a class that is not there yet."""
+    built = "The image is there." if image else "The image has to be built first."
+    if classroom.ends is None:
+        return (built,)
+    return (built, f"The class goes for {format_span(classroom.ends - classroom.created)} from now on.")
+
+
+def door_sentence(classroom: Classroom) -> str:
+    return f"Students come in at {classroom.join_url() or DOOR_COMES_LATER}"
 
 
 async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
@@ -417,7 +433,6 @@ async def _new_classroom(
     wiring: Wiring, request: UpRequest, asked: _Asked, wanted: _Wanted, image: Image | None, *, commit: str
 ) -> Classroom:
     definition = asked.workshop.definition
-    refuse_past_end(wiring, asked.workshop)
     drafted = drafts.draft(
         wiring, asked.workshop, asked.runtime_name, name=asked.name, seats=wanted.total, allow_public=request.force
     )

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from workshop.core.changes import FileFact
 from workshop.core.push_plan import FileStep, Step, plan_seat, tell
 from workshop.errors import RuntimeUnreachable, SeatFailed, UsageError, WorkshopError
+from workshop.model.amounts import counted
 from workshop.model.events import Noted
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
@@ -59,7 +60,7 @@ async def push(
     uid = room.classroom.uid
     named = await named_files(wiring, room, source, base, pushed.pushes(wiring, uid), report=report)
     kept = await asyncio.to_thread(pushed.keep, wiring, uid, named.files, wiring.clock())
-    wiring.store.record(uid, "push", f"{len(kept.files)} files")
+    wiring.store.record(uid, "push", counted(len(kept.files), "file"))
 
     async def one(record: SeatRecord) -> SeatPush:
         if record.state not in seat_files.RUNNING:

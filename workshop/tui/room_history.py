@@ -190,6 +190,8 @@ def _of_seat(before: Seat | None, after: Seat, now: datetime) -> Iterable[RoomEv
         yield RoomEvent(now, after.activity.value, "bad", number)
     elif before.activity in TROUBLE and after.activity not in TROUBLE:
         yield RoomEvent(now, f"no longer {before.activity.value}", "good", number)
+    if after.visited and not before.visited:
+        yield RoomEvent(now, "is visited by the instructor", "accent", number)
     if before.help_since is None and after.help_since is not None:
         yield RoomEvent(now, "asks for help", "warn", number)
     if before.help_since is not None and after.help_since is None:

@@ -8,15 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from workshop.core.launch import seat_command
-from workshop.model.amounts import counted
 from workshop.model.classroom import Door
 from workshop.model.image import Image
 from workshop.model.parts import Part, all_numbers, with_parts
 from workshop.model.snapshot import Fit
 from workshop.ports.build import Report
-from workshop.service import building, rooms
+from workshop.service import building, opening, rooms
 from workshop.service.at_end import end_plan
-from workshop.service.opening import DOOR_COMES_LATER
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import EndPlan, UpPlan, UpRequest, Workshop
 from workshop.service.spread import sites
@@ -30,12 +28,14 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     there = await found(wiring, workshop, name)
     if there is not None:
         return await _standing(wiring, there)
+    opening.refuse_past_end(wiring, workshop)
     asked = await sites.sites_of(wiring, workshop)
     sites.refuse_silent(asked)
     for site in asked:
         await sites.refuse_obstacles(wiring, site, name, report=report)
     image, newer = await _image(wiring, asked[0], report=report)
-    total = sum(wanted_seats(request, workshop))
+    seats, spares = wanted_seats(request, workshop)
+    total = seats + spares
     others = [room.classroom for room in await rooms.every(wiring)]
     drafted = [sites.draft(wiring, site, name, seats=total) for site in asked]
     spaces = []
@@ -52,9 +52,9 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     ends = _ends(wiring, workshop, [asked[at] for at in used])
     plain = plain_http_problem(workshop.definition, first.door)
     sentences = [
-        f"{counted(total, 'seat')} to make, 0 there already.",
-        "The image is there." if image else "The image has to be built first.",
-        f"Students come in at {first.join_url() or DOOR_COMES_LATER}",
+        opening.seats_sentence(total, 0, spares=spares),
+        *opening.first_sentences(first, image),
+        opening.door_sentence(first),
         fits.sentence,
         *_ways_in(asked, doors, used),
         ends.sentence,
@@ -79,9 +79,9 @@ async def _standing(wiring: Wiring, there: Whole) -> UpPlan:
     listed = await asyncio.gather(*(room.runtime.seats(room.classroom) for room in there.rooms))
     made = {record.number for records in listed for record in records}
     create = tuple(number for number in numbers if number not in made)
-    sentence = f"{counted(len(create), 'seat')} to make, {len(made)} there already."
+    sentence = opening.seats_sentence(len(create), len(made), spares=0)
     lost = tuple(f"Lost: {one.sentence}" for one in there.lost)
-    join = f"Students come in at {there.classroom.join_url()}"
+    join = opening.door_sentence(there.classroom)
     fits = Fit(len(numbers), len(numbers), "fits", "It was opened already.")
     return UpPlan(there.classroom, create, tuple(sorted(made)), fits, True, (sentence, join, *lost), end=EndPlan())
 
