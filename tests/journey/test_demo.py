@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+from tests.cli.terminal import Terminal
 from tests.journey.conftest import Program, on_docker, on_processes
 from tests.journey.engine import Engine
 
@@ -35,3 +36,17 @@ def test_a_demo_that_fails_half_way_says_why_and_leaves_nothing(
     assert done["error"] == "port-taken"
     assert port in done["message"]
     assert Engine(runtime, machine / "state" / "workshop").everything(unique_name) == []
+
+
+@on_processes
+def test_a_demo_removes_no_class_that_it_has_not_opened(
+    program: Program, repository: Path, unique_name: str, runtime: str
+) -> None:
+    program.up(repository, unique_name)
+    before = program("status", unique_name)["seats"]
+    refused = program("demo", "--headless", "--name", unique_name, "--runtime", runtime, code=2)
+    assert refused["error"] == "name-in-use"
+    with Terminal("demo", "--name", unique_name, "--runtime", runtime) as terminal:
+        assert terminal.ends(180) == 2
+        assert f"A classroom named {unique_name} runs" in terminal.text
+    assert [seat["link"] for seat in program("status", unique_name)["seats"]] == [seat["link"] for seat in before]

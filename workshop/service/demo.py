@@ -10,6 +10,7 @@ from typing import Any
 
 from workshop.errors import (
     BuildFailed,
+    NameInUse,
     RuntimeRefused,
     RuntimeUnreachable,
     SeatFailed,
@@ -26,6 +27,8 @@ from workshop.service.student import Student
 
 SAMPLE = "python-basics"
 SEATS = 3
+HEADLESS_NAME = "demo-headless"
+"""Another class than the one that somebody may have kept from a demo with a terminal: it is removed at the end."""
 CELL = (
     "import pathlib\n"
     "print(6 * 7, 'and', len(list(pathlib.Path().rglob('*.ipynb'))), 'notebooks in', pathlib.Path().resolve())"
@@ -104,6 +107,8 @@ class Demo:
         self._report = report
         self._seconds: dict[str, float] = {}
         self._image = ""
+        self._was_there = False
+        """Whether the class is older than this demo: then it is not removed when something fails."""
 
     @property
     def seconds(self) -> Mapping[str, float]:
@@ -111,18 +116,26 @@ class Demo:
         return self._seconds
 
     async def open(self) -> UpReport:
-        """Build the sample and open a class on it; after a failure nothing of it is left.
+        """Build the sample and open a class on it; after a failure nothing is left of what was begun here.
 
         Run again, it goes on with what is there.
 
         Raises:
             WorkshopError: it could not be built or opened, on any runtime that may be tried.
         """
+        self._was_there = await self._is_there()
         try:
             return await self._open()
         except BaseException:
             await self._close_after_failure()
             raise
+
+    async def _is_there(self) -> bool:
+        try:
+            await self._service.classroom(self.name)
+        except UnknownClassroom:
+            return False
+        return True
 
     async def _open(self) -> UpReport:
         choice = await choose_runtime(self._service, self._asked)
@@ -130,7 +143,7 @@ class Demo:
         try:
             return await self._open_on(choice.runtime)
         except (BuildFailed, RuntimeRefused) as error:
-            if choice.runtime != "docker" or self._asked == "docker":
+            if choice.runtime != "docker" or self._asked == "docker" or self._was_there:
                 raise
             await self.close()
             last = " ".join(error.details[-1:])
@@ -159,10 +172,17 @@ class Demo:
         """Open, enter a seat by its link, run a cell in it, close. What was opened is closed also after a failure.
 
         Raises:
+            NameInUse: somebody's class has this name: it would be removed at the end.
             SeatFailed: the seat could not be entered, or the cell did not print what it must.
             PartlyDone: not every seat came up.
         """
+        if self.name != HEADLESS_NAME and await self._is_there():
+            raise NameInUse(
+                f"A classroom named {self.name} is there, and this demo would remove it at its end.",
+                hint="Give the demo another name with `--name`, or leave `--name` out.",
+            )
         report = await self.open()
+        self._was_there = False  # what an earlier run of this demo left is its own
         try:
             began = monotonic()
             seat = report.snapshot.seats[0]
@@ -200,6 +220,8 @@ class Demo:
 
     async def _close_after_failure(self) -> None:
         """The first error is the one to be told; a second one is said beside it."""
+        if self._was_there:
+            return
         try:
             await self.close()
         except WorkshopError as error:

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from workshop.service.reports import DemoReport
 
 NAME = "demo"
-HEADLESS_NAME = "demo-headless"
-"""Another class than the one that somebody may have kept from a demo with a terminal."""
 
 
 @verb("demo")
@@ -34,7 +32,7 @@ def demo_command(session: Session, *, headless: bool, seats: int, name: str | No
     On leaving the terminal UI it asks whether the class is kept or torn down. --json implies --headless.
     """
     if headless or session.output.as_json:
-        return _headless(session, seats, name or HEADLESS_NAME, verbose=verbose)
+        return _headless(session, seats, name, verbose=verbose)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise NoTerminal(
             "The demo shows the terminal UI, and standard input or output is no terminal.",
@@ -43,11 +41,12 @@ def demo_command(session: Session, *, headless: bool, seats: int, name: str | No
     return _shown(session, seats, name or NAME, verbose=verbose)
 
 
-def _headless(session: Session, seats: int, name: str, *, verbose: bool) -> int:
-    from workshop.service.demo import Demo
+def _headless(session: Session, seats: int, name: str | None, *, verbose: bool) -> int:
+    from workshop.service.demo import HEADLESS_NAME, Demo
 
     with session.talk() as talk, session.progress(verbose=verbose) as report:
-        demo = Demo(talk.service, name=name, seats=seats, runtime=session.flags.get("runtime", ""), report=report)
+        runtime = session.flags.get("runtime", "")
+        demo = Demo(talk.service, name=name or HEADLESS_NAME, seats=seats, runtime=runtime, report=report)
         result = talk.run(demo.headless())
     session.output.document(_document(result))
     session.output.text(_sentences(result))
@@ -96,7 +95,8 @@ def _shown(session: Session, seats: int, name: str, *, verbose: bool) -> int:
         there = name in {room.name for room in talk.run(talk.service.classrooms())}
         if not there:
             return ExitCode.DONE
-        keep = click.confirm(f"Keep the class {name} running?", default=False, err=True)
+        question = f"Keep the class {name} running? Otherwise it goes, with all work in its seats."
+        keep = click.confirm(question, default=False, err=True)
         if keep:
             session.diagnostics.note(f"It goes on. `workshop` shows it again, `workshop down {name}` removes it.")
             return ExitCode.DONE
