@@ -332,6 +332,26 @@ async def test_a_hooks_environment_does_not_mislead(
     assert (await resolve(sources, str(tmp_path / "repo"))).commit == sha
 
 
+@pytest.mark.parametrize("damage", ["init killed", "fetch killed", "file system lost"])
+async def test_what_a_killed_git_left_behind_is_not_in_the_way(
+    sources: GitSources, commit: Commit, tmp_path: Path, damage: str
+) -> None:
+    commit({"a.txt": "old"})
+    await resolve(sources, f"file://{tmp_path}/repo")
+    (bare,) = (tmp_path / "cache" / "git").glob("*.git")
+    if damage == "init killed":
+        shutil.rmtree(bare / "objects")
+        (bare / "config.lock").touch()
+    elif damage == "fetch killed":
+        (bare / "shallow.lock").touch()
+    else:
+        (bare / "HEAD").write_bytes(b"")
+    wanted = commit({"a.txt": "new"})
+    source = await resolve(sources, f"file://{tmp_path}/repo")
+    assert source.commit == wanted
+    assert (Path(source.folder) / "a.txt").read_text() == "new"
+
+
 async def test_a_cancelled_fetch_leaves_no_half_made_folder(
     sources: GitSources, commit: Commit, tmp_path: Path
 ) -> None:

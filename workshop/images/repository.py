@@ -172,14 +172,34 @@ class Repository:
         return FileLock(self._bare.with_suffix(".lock"))
 
     async def _prepare(self) -> None:
-        if not (self._bare / "HEAD").exists():
-            try:
-                await run_git("init", "--quiet", "--bare", "--template=", str(self._bare))
-            except GitFailed as error:
-                # Not always said in words: git names the file that it could not write.
-                if shutil.disk_usage(self._bare.parent).free < FULL_BYTES:
-                    raise no_space(str(self._bare.parent)) from error
-                raise explained(error, self.url) from error
+        """The copy is there, whole, and free: whatever a program or machine that died left half-made is not used."""
+        if await self._is_repository():
+            # Git itself removes these when it is ended, but not when it is killed. The lock of this copy is held,
+            # and a git whose program is gone ends with the next line that it prints.
+            for left in self._bare.rglob("*.lock"):
+                left.unlink(missing_ok=True)
+            return
+        fresh = self._bare.with_suffix(".half")
+        for path in (self._bare, fresh):
+            if path.exists():
+                await asyncio.to_thread(shutil.rmtree, path)
+        try:
+            await run_git("init", "--quiet", "--bare", "--template=", str(fresh))
+        except GitFailed as error:
+            # Not always said in words: git names the file that it could not write.
+            if shutil.disk_usage(self._bare.parent).free < FULL_BYTES:
+                raise no_space(str(self._bare.parent)) from error
+            raise explained(error, self.url) from error
+        fresh.rename(self._bare)
+
+    async def _is_repository(self) -> bool:
+        if not self._bare.exists():
+            return False
+        try:
+            await run_git(f"--git-dir={self._bare}", "rev-parse", "--is-bare-repository")
+        except GitFailed:
+            return False
+        return True
 
     async def _has(self, commit: str) -> bool:
         try:
