@@ -12,7 +12,9 @@ import fcntl
 import json
 import os
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +100,7 @@ class DetachedDoors:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         reader, writer = os.pipe()
         try:
-            await self._spawn(classroom, writer)
+            self._spawn(classroom, writer)
         finally:
             os.close(writer)
         answer = await _read_answer(reader)
@@ -113,16 +115,17 @@ class DetachedDoors:
             hint=str(answer.get("hint") or f"Its log is {self.files(classroom.uid).log}."),
         )
 
-    async def _spawn(self, classroom: Classroom, answer_fd: int) -> None:
+    def _spawn(self, classroom: Classroom, answer_fd: int) -> None:
         argv = [
             sys.executable, "-m", "workshop", "gateway", classroom.name, "--uid", classroom.uid,
             "--runtime", classroom.runtime, "--answer-fd", str(answer_fd),
         ]  # fmt: skip
         log_fd = os.open(self.files(classroom.uid).log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=asyncio.subprocess.DEVNULL,
+            # not a process of the event loop: from Python 3.12 on the loop's end kills those
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
                 stdout=log_fd,
                 stderr=log_fd,
                 start_new_session=True,
@@ -132,6 +135,8 @@ class DetachedDoors:
             )
         finally:
             os.close(log_fd)
+        # while this program goes on, a gateway that ended leaves no zombie
+        threading.Thread(target=process.wait, name=f"gateway-{classroom.uid}", daemon=True).start()
 
     async def _wait_for_other(self, classroom: Classroom) -> None:
         deadline = monotonic() + START_TIMEOUT
@@ -252,13 +257,16 @@ def _unlink(files: DoorFiles) -> None:
 async def _read_answer(reader: int) -> dict[str, object]:
     """The one line of JSON that a starting gateway writes; empty when it ended without one."""
 
-    def read() -> bytes:
-        with os.fdopen(reader, "rb") as stream:
-            return stream.readline()
-
+    stream = asyncio.StreamReader()
+    pipe, _ = await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(reader, "rb")
+    )
     try:
-        line = await asyncio.wait_for(asyncio.to_thread(read), START_TIMEOUT)
+        async with asyncio.timeout(START_TIMEOUT):
+            line = await stream.readline()
     except TimeoutError:
         return {"error": GatewayFailed.code, "message": f"The gateway did not start within {START_TIMEOUT:.0f} s."}
+    finally:
+        pipe.close()
     answer = json.loads(line) if line else {}
     return answer if isinstance(answer, dict) else {}

@@ -1,0 +1,66 @@
+"""A gateway is a process of its own: nothing that happens to the program which started it ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.service.conftest import MakeRoom
+from workshop.errors import GatewayFailed
+from workshop.service import doors
+
+STARTS_A_GATEWAY = """
+import asyncio, sys, warnings
+from workshop.service import Service
+
+async def main():
+    if sys.version_info < (3, 12):  # what looks after child processes from 3.12 on, where the system has it
+        warnings.simplefilter("ignore")
+        watcher = asyncio.PidfdChildWatcher()
+        watcher.attach_loop(asyncio.get_running_loop())
+        asyncio.set_child_watcher(watcher)
+    service = Service({"runtime": "process"})
+    (classroom,) = await service.wiring.runtime("process").classrooms()
+    await service.wiring.doors.ensure(classroom)
+    await service.aclose()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_gateway_goes_on_when_the_program_that_started_it_ends_on_every_version_of_python(
+    make_room: MakeRoom,
+) -> None:
+    room = await make_room()
+    program = await asyncio.create_subprocess_exec(sys.executable, "-c", STARTS_A_GATEWAY)
+    assert await program.wait() == 0
+    client = await room.doors.client(room.classroom)
+    assert client is not None
+    assert (await client.snapshot()).gateway
+
+
+async def test_a_gateway_that_says_nothing_is_given_up_and_keeps_nobody_waiting(
+    make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    silent, ends = tmp_path / "python", tmp_path / "ends"
+    os.mkfifo(ends)
+    silent.write_text(f"#!/bin/sh\nexec cat {ends}\n")  # until somebody has written there
+    silent.chmod(0o755)
+    room = await make_room()
+    monkeypatch.setattr(doors, "START_TIMEOUT", 0.2)
+    monkeypatch.setattr(sys, "executable", str(silent))
+
+    def up() -> None:
+        asyncio.run(room.doors.ensure(room.classroom))
+
+    began = monotonic()
+    with pytest.raises(GatewayFailed, match="did not start within"):
+        await asyncio.to_thread(up)
+    given_up = monotonic() - began
+    await asyncio.to_thread(ends.write_text, "")
+    assert given_up < 5
