@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.classday.conftest import ALL, LESSON, REAL, REPOSITORY, Day, archive
-from workshop.errors import PartlyDone, UsageError
+from workshop.errors import PartlyDone, StateError, UsageError
 from workshop.model.seat import SeatState
 
 every_runtime = pytest.mark.parametrize("kind", ALL, indirect=True)
@@ -153,6 +153,68 @@ async def test_a_seat_that_cannot_be_read_is_named_and_stops_no_other(
     assert entry(tmp_path, "02")["error"]
     assert not (tmp_path / "seat-02.tar.gz").exists()
     assert [file.name for file in tmp_path.glob("*.part")] == []
+
+
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
+async def test_a_seat_that_could_not_be_read_once_and_is_as_before_is_collected(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from workshop.errors import SeatFailed
+
+    day.claim(1)
+    await day.write(1, {"a.txt": b"a"})
+    await day.service.collect(day.name, to=tmp_path)
+    await day.runtime.stop(day.classroom, 1)
+
+    async def broken(*_: Any) -> Any:
+        raise SeatFailed("The seat's files cannot be read.")
+        yield b""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(day.runtime, "read_files", broken)
+        assert (await day.service.collect(day.name, to=tmp_path)).failed
+    await day.service.restart(day.name, [1])
+    report = await day.service.collect(day.name, to=tmp_path)
+    assert (report.failed, report.seats[0].unchanged) == ((), True)
+    assert entry(tmp_path, "01")["error"] is None
+    assert (await day.service.down(day.name, collect_to=tmp_path)).removal.left == ()
+
+
+@near_runtimes
+async def test_a_manifest_that_cannot_be_written_is_a_reason_and_the_next_collection_writes_it(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    day.claim(1, 2)
+    await day.write(1, {"a.txt": b"a"})
+    real = os.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.name == "manifest.json":
+            raise OSError(28, "No space left on device", str(target))
+        real(self, target)
+        return target
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(PartlyDone, match="could not be collected") as caught:
+            await day.service.down(day.name, collect_to=tmp_path)
+    assert "manifest.json cannot be written: No space left" in caught.value.details[0]
+    assert [file.name for file in tmp_path.glob("*.part")] == []
+    assert (await day.service.collect(day.name, to=tmp_path)).failed == ()
+    assert entry(tmp_path, "01")["error"] is None
+
+
+async def test_work_is_collected_where_the_history_cannot_be_written(
+    day: Day, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise StateError("The state database cannot be written: the disk is full.")
+
+    day.claim(1)
+    await day.write(1, {"a.txt": b"a"})
+    monkeypatch.setattr(day.wiring.store, "record", refuse)
+    assert (await day.service.collect(day.name, to=tmp_path)).failed == ()
+    assert archive(tmp_path / "seat-01.tar.gz") == {"a.txt": b"a"}
 
 
 @near_runtimes

@@ -213,3 +213,16 @@ async def test_the_gateway_brings_a_returning_seat_what_was_pushed(day: Day, tmp
         return (await day.read(2))["lesson.ipynb"] == b'{"cells": [], "fixed": 1}'
 
     await until(arrived)
+
+
+@near_runtimes
+@pytest.mark.parametrize("verb", ["move", "reset"])
+async def test_a_seat_whose_files_cannot_be_kept_is_left_as_it_was(day: Day, verb: str) -> None:
+    await day.write(1, {"mine.txt": b"mine"})
+    in_the_way = day.wiring.state_dir / "archive"
+    in_the_way.write_text("")
+    report = await getattr(day.service, verb)(day.name, [1, 2])
+    assert [result.ok for result in report.results] == [False, False]
+    assert str(in_the_way) in report.results[0].detail
+    assert (await day.read(1))["mine.txt"] == b"mine"
+    assert (await day.runtime.seats(day.classroom))[0].state is SeatState.STARTING

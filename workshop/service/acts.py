@@ -34,13 +34,21 @@ async def each(verb: str, numbers: Sequence[int], one: Callable[[int], Awaitable
         async with gate:
             try:
                 detail = await one(number)
-            except WorkshopError as error:
-                report(Noted(f"seat {seat_name(number)}: {error.message}", level="error"))
-                return SeatResult(number, False, error.message, error.hint)
+            except (WorkshopError, OSError) as error:  # an archive that cannot be written, say
+                message, hint = _told(error)
+                report(Noted(f"seat {seat_name(number)}: {message}", level="error"))
+                return SeatResult(number, False, message, hint)
             report(Noted(f"seat {seat_name(number)}: {detail or verb}"))
             return SeatResult(number, True, detail)
 
     return ActReport(verb, tuple(await asyncio.gather(*(guarded(number) for number in numbers))))
+
+
+def _told(error: WorkshopError | OSError) -> tuple[str, str]:
+    """A failure's message and hint."""
+    if isinstance(error, WorkshopError):
+        return error.message, error.hint
+    return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror or error}.", ""
 
 
 async def records_of(room: rooms.FoundRoom, numbers: Sequence[int]) -> dict[int, SeatRecord]:

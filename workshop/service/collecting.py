@@ -22,7 +22,7 @@ from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.parts import class_uid, parts_of
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.ports.build import Report
-from workshop.service import rooms, seat_files
+from workshop.service import noting, rooms, seat_files
 from workshop.service.archive import Taken, take
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.reports import CollectedSeat, CollectReport, UncollectedWork
@@ -130,7 +130,7 @@ async def _collect_seat(
             kept = await manifest.still_true(number, file, fingerprint(listed))
             if kept is not None:
                 own = compare(base.files, quick.files)
-                wiring.store.record(room.classroom.uid, "collected", fingerprint(own), seat=number)
+                noting.done(wiring.store, room.classroom.uid, number, "collected", fingerprint(own))
                 return kept
         taken = await take(room, number, base.files, file, everything=everything, quick=quick)
     except RuntimeUnreachable:
@@ -140,7 +140,7 @@ async def _collect_seat(
     except OSError as error:
         return manifest.failed(record, f"{error.strerror}: {error.filename or file}")
     own = tuple(change for change in taken.changes if _is_own(change))
-    wiring.store.record(room.classroom.uid, "collected", fingerprint(own), seat=number)
+    noting.done(wiring.store, room.classroom.uid, number, "collected", fingerprint(own))
     return manifest.add(record, taken)
 
 
@@ -196,6 +196,8 @@ class _Manifest:
             return None
         if file.stat().st_size != entry["bytes"] or await asyncio.to_thread(sha256_of, file) != entry["sha256"]:
             return None
+        if entry.get("error"):
+            return self._put(number, {**entry, "error": None}, unchanged=True)
         return _collected(number, self.folder, entry, unchanged=True)
 
     def add(self, record: SeatRecord, taken: Taken) -> CollectedSeat:
@@ -219,16 +221,19 @@ class _Manifest:
         entry: dict[str, Any] = {"seat": seat_name(record.number), "file": None, "bytes": 0, "sha256": "", "files": []}
         return self._put(record.number, {**entry, **before, "state": record.state.value, "error": reason})
 
-    def _put(self, number: int, entry: dict[str, Any]) -> CollectedSeat:
+    def _put(self, number: int, entry: dict[str, Any], *, unchanged: bool = False) -> CollectedSeat:
         classroom = self._room.classroom
-        with _sole_writer(self.folder):
-            if parts_of(classroom) and (self.folder / MANIFEST).exists():
-                # gateways of other parts, which end at the same time, may have written here meanwhile
-                written = json.loads((self.folder / MANIFEST).read_text("utf-8"))
-                self._seats |= {other["seat"]: other for other in written["seats"]}
-            self._seats[entry["seat"]] = entry
-            self._write(classroom)
-        return _collected(number, self.folder, entry, unchanged=False)
+        try:
+            with _sole_writer(self.folder):
+                if parts_of(classroom) and (self.folder / MANIFEST).exists():
+                    # gateways of other parts, which end at the same time, may have written here meanwhile
+                    written = json.loads((self.folder / MANIFEST).read_text("utf-8"))
+                    self._seats |= {other["seat"]: other for other in written["seats"]}
+                self._seats[entry["seat"]] = entry
+                self._write(classroom)
+        except OSError as error:
+            entry = {**entry, "error": entry["error"] or f"{MANIFEST} cannot be written: {error.strerror}"}
+        return _collected(number, self.folder, entry, unchanged=unchanged)
 
     def _write(self, classroom: Classroom) -> None:
         document = {
@@ -241,9 +246,12 @@ class _Manifest:
         }
         partial = self.folder / f"{MANIFEST}.{os.getpid()}.part"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(document, stream, indent=1)
-        partial.replace(self.folder / MANIFEST)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+                json.dump(document, stream, indent=1)
+            partial.replace(self.folder / MANIFEST)
+        finally:
+            partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
