@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -550,8 +550,10 @@ class ScriptedService:
         found = await self.classrooms()
         return tuple(room for room in found if everything or (room.ends is not None and room.ends < self.clock()))
 
-    async def cleanup(self, *, everything: bool = False, report: Report) -> Removal:
-        await self._take("cleanup", everything)
+    async def cleanup(
+        self, *, everything: bool = False, agreed: Collection[str] | None = None, report: Report
+    ) -> Removal:
+        await self._take("cleanup", everything, agreed)
         return self.removal
 
     async def images(self, *, runtime: str = "") -> tuple[Image, ...]:

@@ -414,7 +414,7 @@ async def test_leftovers_are_shown_before_they_are_removed(app: Make, scripted: 
         assert scripted.called("cleanup") == []
         await type_text(pilot, "remove")
         await press(pilot, "enter")
-        await until(pilot, lambda: scripted.called("cleanup") == [(False,)])
+        await until(pilot, lambda: scripted.called("cleanup") == [(False, frozenset({old.uid}))])
 
 
 # The house

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from workshop.model.classroom import Classroom
@@ -69,6 +69,8 @@ class ClassroomSummary:
     uid: str = ""
     gateway: bool = False
     detail: str = ""
+    grace: timedelta = timedelta()
+    """How long after its end its gateway waits before it collects the work and removes the class."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Collection
+from datetime import datetime, timedelta
 
 from workshop.errors import RuntimeUnreachable, WorkshopError
 from workshop.model.events import Noted
@@ -28,10 +29,17 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
         for summary in found
         if everything
         or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
-        or (summary.ends is not None and summary.ends < now)
+        or _is_over(summary, now)
         or wiring.store.room_state(summary.uid).closing
         or _is_half_made(wiring, summary)
     )
+
+
+def _is_over(summary: ClassroomSummary, now: datetime) -> bool:
+    """Whether a class is past its end, and past its grace where a gateway is there to collect its work after it."""
+    if summary.ends is None:
+        return False
+    return summary.ends + (summary.grace if summary.gateway else timedelta()) < now
 
 
 def _is_half_made(wiring: Wiring, summary: ClassroomSummary) -> bool:
@@ -42,20 +50,30 @@ def _is_half_made(wiring: Wiring, summary: ClassroomSummary) -> bool:
     return ours or summary.created is None or wiring.clock() - summary.created > MAKING
 
 
-async def cleanup(wiring: Wiring, *, everything: bool, report: Report) -> Removal:
+async def cleanup(
+    wiring: Wiring, *, everything: bool, agreed: Collection[str] | None = None, report: Report
+) -> Removal:
+    """
+    Args:
+        agreed: uids of the only classrooms that may go: one that is over since somebody was asked stays.
+    """
     total = Removal()
     for summary in await cleanup_plan(wiring, everything=everything):
+        if agreed is not None and summary.uid not in agreed:
+            continue
         report(Noted(f"{summary.name} on {summary.runtime}"))
         try:
             ended = await joint_closing.down(wiring, summary.uid, collect_to=None, discard=True, report=report)
             total += ended.removal
         except WorkshopError as error:
             total += Removal({}, (Survivor("classroom", summary.name, error.message),))
+    known = tuple(room.classroom.uid for room in await rooms.every(wiring))
+    silent = dict(wiring.unreachable)
     for target in wiring.searched_targets():
         try:
-            total += await wiring.runtime(target).remove_strays(
-                tuple(room.classroom.uid for room in await rooms.every(wiring))
-            )
+            if target in silent:  # which of its objects belong to a classroom is not known
+                raise silent[target]
+            total += await wiring.runtime(target).remove_strays(known)
         except RuntimeUnreachable as error:
             report(Noted(f"{target} was not searched: {error.message}", level="warning"))
     return total

@@ -6,9 +6,11 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from time import monotonic
 
 from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom, WorkshopError
+from workshop.model.class_rules import ClassRules
 from workshop.model.classroom import Classroom, Door
 from workshop.model.parts import PARTS_OPTION, parts_of
 from workshop.model.seat import SeatState
@@ -201,7 +203,16 @@ async def summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
         uid=classroom.uid,
         gateway=picture is not None,
         detail=_detail(wiring, classroom, gateway=picture is not None),
+        grace=_grace(classroom),
     )
+
+
+def _grace(classroom: Classroom) -> timedelta:
+    """None for a class whose label another version wrote: it has to be listed all the same."""
+    try:
+        return ClassRules.of(classroom).grace
+    except ValueError:
+        return timedelta()
 
 
 async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:

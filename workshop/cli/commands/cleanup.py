@@ -20,6 +20,7 @@ def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: b
 
     Work in their seats is lost: `workshop down NAME --collect FOLDER` keeps it.
     """
+    agreed: frozenset[str] | None = None
     with session.talk() as talk:
         if not yes:
             asked = can_ask(session)
@@ -31,8 +32,9 @@ def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: b
             question = _question(len(rooms)) if asked else "Remove what classes left behind?"
             if not confirm(session, question, yes=False, losing=losing):
                 return session.nothing_done()
+            agreed = frozenset(room.uid for room in rooms)
         with session.progress(verbose=verbose) as report:
-            removal = talk.run(talk.service.cleanup(everything=everything, report=report))
+            removal = talk.run(talk.service.cleanup(everything=everything, agreed=agreed, report=report))
     from workshop.present.documents import removal_document
     from workshop.present.removal import removal_sentence
 

@@ -100,9 +100,10 @@ class CleanupScreen(BaseScreen[None]):
 
     def do_teardown_go(self) -> None:
         service, everything = self.workshop.service, self._everything
+        agreed = frozenset(room.uid for room in self._found or ())
 
         async def work(report: Report) -> object:
-            return await service.cleanup(everything=everything, report=report)
+            return await service.cleanup(everything=everything, agreed=agreed, report=report)
 
         job = self.workshop.start_job(JobKind.CLEANUP, "Clean up", "", work)
         self.dismiss()
