@@ -263,6 +263,7 @@ async def day(
     )  # fmt: skip
     classroom = await runtime.open(classroom)
     wiring.store.remember(classroom)
+    wiring.store.set_room_state(classroom.uid, since_opening=True)
     day = Day(Service(wiring=wiring), wiring, doors, runtime, classroom, clock, machine, engine)
     try:
         await day.make(1, 2)

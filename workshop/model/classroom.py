@@ -83,6 +83,8 @@ class Classroom:
     repository: str = ""
     definition: str = ""
     """The whole workshop definition as JSON, so that another machine can go on with it."""
+    opened_by: str = ""
+    """Login name of who opened it; empty where that is not known."""
     options: tuple[tuple[str, str], ...] = ()
     """What a runtime needs to find its own again (subnet, namespace, context)."""
 

@@ -71,6 +71,8 @@ class ClassroomSummary:
     detail: str = ""
     grace: timedelta = timedelta()
     """How long after its end its gateway waits before it collects the work and removes the class."""
+    opened_by: str = ""
+    """Login name of who opened it; empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,9 @@ class RoomState:
     adding: int = 0
     """How many seats an `add` asked for that has not ended well yet: the same call again finishes it."""
     ends: datetime | None = None
+    since_opening: bool = False
+    """Who came to which seat is written down here from the class's opening on; False where the state was lost since, or
+    the class was opened from elsewhere: then any seat may hold somebody's work."""
     closing: bool = False
     """A teardown has begun: nobody is let in, and the next `down` finishes it."""
     pin: str | None = None

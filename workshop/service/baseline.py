@@ -12,7 +12,7 @@ from pathlib import Path
 from workshop.core.changes import FileFact, FileList, Kind, is_junk
 from workshop.errors import RuntimeRefused, SeatFailed
 from workshop.model.classroom import Classroom
-from workshop.service import inside, seat_files
+from workshop.service import inside, rooms, seat_files
 from workshop.service.rooms import FoundRoom
 from workshop.service.tar_files import Members, facts_of, in_thread
 from workshop.service.wiring import Wiring
@@ -71,7 +71,9 @@ def _from_members(members: Members) -> Baseline:
 
 
 async def _from_untouched_seat(wiring: Wiring, room: FoundRoom) -> Baseline:
-    """The files of a seat that nobody ever came to."""
+    """The files of a seat that nobody ever came to, where it is known which those are."""
+    if not rooms.knows_who_came(wiring, room):
+        return Baseline(known=False)
     uid = room.classroom.uid
     opened = {claim.number for claim in wiring.store.claims(uid)}
     opened |= {number for number, note in wiring.store.notes(uid).items() if note.first_seen is not None}

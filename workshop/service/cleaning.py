@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
-from workshop.errors import RuntimeUnreachable, WorkshopError
+from workshop.errors import PartlyDone, RuntimeUnreachable, WorkshopError
 from workshop.model.events import Noted
 from workshop.model.snapshot import ClassroomSummary, Removal, Survivor
 from workshop.ports.build import Report
-from workshop.service import rehearsal_rooms, rooms
+from workshop.service import collecting, rehearsal_rooms, rooms
 from workshop.service.doors import is_locked
 from workshop.service.spread import closing as joint_closing
 from workshop.service.spread import whole
@@ -29,10 +29,13 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
         for summary in found
         if everything
         or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
-        or _is_over(summary, now)
-        or wiring.store.room_state(summary.uid).closing
-        or _is_half_made(wiring, summary)
+        or (not rooms.is_anothers(summary) and _is_left_behind(wiring, summary, now))
     )
+
+
+def _is_left_behind(wiring: Wiring, summary: ClassroomSummary, now: datetime) -> bool:
+    over = _is_over(summary, now)
+    return over or wiring.store.room_state(summary.uid).closing or _is_half_made(wiring, summary)
 
 
 def _is_over(summary: ClassroomSummary, now: datetime) -> bool:
@@ -51,10 +54,17 @@ def _is_half_made(wiring: Wiring, summary: ClassroomSummary) -> bool:
 
 
 async def cleanup(
-    wiring: Wiring, *, everything: bool, agreed: Collection[str] | None = None, report: Report
+    wiring: Wiring,
+    *,
+    everything: bool,
+    discard: bool = False,
+    agreed: Collection[str] | None = None,
+    report: Report,
 ) -> Removal:
     """
     Args:
+        discard: the work in seats is lost. Else it is collected first, into the folder of each class; a class whose
+            work cannot be saved stays.
         agreed: uids of the only classrooms that may go: one that is over since somebody was asked stays.
     """
     total = Removal()
@@ -63,10 +73,10 @@ async def cleanup(
             continue
         report(Noted(f"{summary.name} on {summary.runtime}"))
         try:
-            ended = await joint_closing.down(wiring, summary.uid, collect_to=None, discard=True, report=report)
-            total += ended.removal
+            total += await _end(wiring, summary, discard=discard, report=report)
         except WorkshopError as error:
-            total += Removal({}, (Survivor("classroom", summary.name, error.message),))
+            reason = " ".join(part for part in (error.message, *error.details, error.hint) if part)
+            total += Removal({}, (Survivor("classroom", summary.name, reason),))
     known = tuple(room.classroom.uid for room in await rooms.every(wiring))
     silent = dict(wiring.unreachable)
     for target in wiring.searched_targets():
@@ -77,3 +87,18 @@ async def cleanup(
         except RuntimeUnreachable as error:
             report(Noted(f"{target} was not searched: {error.message}", level="warning"))
     return total
+
+
+async def _end(wiring: Wiring, summary: ClassroomSummary, *, discard: bool, report: Report) -> Removal:
+    """
+    Raises:
+        WorkshopError: its work could not be saved, or it could not be removed.
+    """
+    discard = discard or rehearsal_rooms.is_rehearsal(summary.name)
+    try:
+        ended = await joint_closing.down(wiring, summary.uid, collect_to=None, discard=discard, report=report)
+    except PartlyDone:  # nothing was touched: there is work
+        folder = collecting.folder_of(wiring, summary.name, summary.created or wiring.clock())
+        ended = await joint_closing.down(wiring, summary.uid, collect_to=folder, discard=False, report=report)
+        report(Noted(f"The work of {summary.name} is kept in {folder}.", level="warning"))
+    return ended.removal

@@ -8,13 +8,14 @@ from time import monotonic
 
 from workshop.errors import PartlyDone, StateError, WorkshopError
 from workshop.model.amounts import counted
+from workshop.model.classroom import Classroom
 from workshop.model.events import Noted, RemovedObject, StepFinished, StepStarted
 from workshop.model.parts import parts_of
 from workshop.model.seat import seat_name
 from workshop.model.snapshot import Removal
 from workshop.ports.build import Report
 from workshop.service import reporting, room_folder, rooms, watching
-from workshop.service.collecting import collect_seats, uncollected, used_seats
+from workshop.service.collecting import collect_seats, seats_with_work, uncollected
 from workshop.service.reports import DownReport, TeardownPlan
 from workshop.service.wiring import Wiring
 
@@ -22,10 +23,11 @@ from workshop.service.wiring import Wiring
 async def teardown_plan(wiring: Wiring, room: rooms.FoundRoom) -> TeardownPlan:
     picture = await watching.status(wiring, room)
     there = {seat.number for seat in picture.seats}
-    used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
-    claimed = tuple(sorted(used | set(used_seats(wiring, room, there))))
+    claimed = seats_with_work(wiring, room, picture, there)
     work = await uncollected(wiring, room, claimed)
-    objects = [("gateway", room.classroom.join_url())] if picture.gateway else []
+    opened_by = room.classroom.opened_by
+    objects = [("class", f"opened by {opened_by}, not by you")] if rooms.is_anothers(room.classroom) else []
+    objects += [("gateway", room.classroom.join_url())] if picture.gateway else []
     objects += [("seat", f"{seat.name}  {seat.state.value}") for seat in picture.seats]
     objects += [("room", f"{room.classroom.runtime}: what the seats share")]
     return TeardownPlan(
@@ -151,9 +153,22 @@ async def _collect_first(
     if folder is not None:
         await collect_all(wiring, room, folder, report=report)
         return folder
+    refuse_anothers(room.classroom)
     plan = await teardown_plan(wiring, room)
     refuse_to_lose(plan)
     return None
+
+
+def refuse_anothers(classroom: Classroom) -> None:
+    """
+    Raises:
+        PartlyDone: it is somebody else's, and nobody has said what becomes of the work in it.
+    """
+    if rooms.is_anothers(classroom):
+        raise PartlyDone(
+            f"Nothing was removed: {classroom.name} was opened by {classroom.opened_by}.",
+            hint="If it is to end all the same, say what becomes of its work: `--collect FOLDER` or `--discard`.",
+        )
 
 
 def refuse_to_lose(plan: TeardownPlan) -> None:
@@ -194,8 +209,7 @@ async def collect_all(wiring: Wiring, room: rooms.FoundRoom, folder: Path, *, re
     """
     there = {record.number for record in await room.runtime.seats(room.classroom)}
     picture = await watching.status(wiring, room)
-    used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
-    numbers = sorted((used & there) | set(used_seats(wiring, room, there)))
+    numbers = seats_with_work(wiring, room, picture, there)
     failed = (await collect_seats(wiring, room, numbers, folder, report=report)).failed
     if failed:
         raise PartlyDone(

@@ -21,8 +21,9 @@ from workshop.model.classroom import Classroom
 from workshop.model.events import Noted, StepFinished, StepStarted
 from workshop.model.parts import class_uid, parts_of
 from workshop.model.seat import SeatRecord, seat_name
+from workshop.model.snapshot import Snapshot
 from workshop.ports.build import Report
-from workshop.service import noting, rooms, seat_files
+from workshop.service import noting, rooms, seat_files, watching
 from workshop.service.archive import Taken, take
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.reports import CollectedSeat, CollectReport, UncollectedWork
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 AT_ONCE = 4
 ASKED_AT_ONCE = 6
 MANIFEST = "manifest.json"
+UNKNOWN = "This machine does not know who came to which seat (its state is newer than the class)."
 
 
 async def collect(
@@ -56,16 +58,34 @@ async def collect(
             f"Classroom {room.classroom.name} has no seat {', '.join(seat_name(number) for number in unknown)}.",
             hint=f"Its last seat is {seat_name(max(there))}." if there else "It has no seats.",
         )
-    numbers = tuple(seats) if seats is not None else used_seats(wiring, room, there)
+    if seats is not None:
+        numbers = tuple(seats)
+    else:
+        numbers = seats_with_work(wiring, room, await watching.status(wiring, room), there)
+        if not rooms.knows_who_came(wiring, room):
+            report(Noted(f"{UNKNOWN} Every seat is collected.", level="warning"))
     folder = to or default_folder(wiring, room.classroom)
     return await collect_seats(wiring, room, numbers, folder, everything=everything, report=report)
 
 
 def default_folder(wiring: Wiring, classroom: Classroom) -> Path:
     """The same for every collection of one class, so that the next one goes on where the last one stopped."""
+    return folder_of(wiring, classroom.name, classroom.created)
+
+
+def folder_of(wiring: Wiring, name: str, created: datetime) -> Path:
+    """The default folder of the class of this name that was opened then."""
     configured = wiring.setting("collect_dir")
     parent = Path(configured) if configured else wiring.places.collected
-    return parent / f"{classroom.name}-{classroom.created:%Y%m%d-%H%M}"
+    return parent / f"{name}-{created:%Y%m%d-%H%M}"
+
+
+def seats_with_work(wiring: Wiring, room: rooms.FoundRoom, picture: Snapshot, there: set[int]) -> tuple[int, ...]:
+    """Seats that may hold somebody's work: those that were used; all of them where nobody here knows which were."""
+    if not rooms.knows_who_came(wiring, room):
+        return tuple(sorted(there))
+    used = {seat.number for seat in picture.seats if seat.claimed or seat.first_seen is not None}
+    return tuple(sorted((used & there) | set(used_seats(wiring, room, there))))
 
 
 def used_seats(wiring: Wiring, room: rooms.FoundRoom, there: set[int]) -> tuple[int, ...]:

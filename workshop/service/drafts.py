@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from workshop.config.login import login
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.seat import Limits
 from workshop.model.snapshot import Problem
@@ -59,5 +60,6 @@ def draft(
         pin=definition.access.pin,
         repository=workshop.shown,
         definition=building.definition_json(workshop, allow_public=allow_public),
+        opened_by=login(),
         options=tuple(sorted((name, value) for name, value in options.items() if value)),
     )

@@ -177,6 +177,8 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         classroom = rooms.current(wiring, await runtime.open(classroom))
         wiring.store.remember(classroom)
         wiring.store.set_room_state(classroom.uid, wanted=wanted.total, closing=False, adding=0)
+        if not there:
+            wiring.store.set_room_state(classroom.uid, since_opening=True)
         finding.used_now(wiring, asked.workshop, wiring.clock())
         wiring.image_uses.add(classroom.image, wiring.clock())
         adopted = wanted.found is not None
@@ -390,7 +392,8 @@ async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:
     there = await rooms.every(wiring)
     found = next((room for room in there if room.classroom.name == asked.name), None)
     if found is not None:
-        _same_workshop(found.classroom, asked.workshop, asked.runtime_name)
+        shared = remote_of(found.runtime) is not None
+        _same_workshop(found.classroom, asked.workshop, asked.runtime_name, shared=shared)
     definition = asked.workshop.definition
     if found is not None and request.seats is None:
         seats, spares = found.classroom.seats - found.classroom.spares, found.classroom.spares
@@ -400,7 +403,16 @@ async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:
     return _Wanted(seats, spares, found, tuple(room.classroom for room in there))
 
 
-def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str) -> None:
+def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str, *, shared: bool) -> None:
+    """
+    Args:
+        shared: whoever may use the runtime goes on with anybody's class: its gateway and its state are there.
+    """
+    if rooms.is_anothers(classroom) and not shared:
+        raise NameInUse(
+            f"A classroom named {classroom.name} was opened by {classroom.opened_by} on this {classroom.runtime}.",
+            hint="Give this one another name with `--name`.",
+        )
     if parts_of(classroom):
         raise NameInUse(
             f"The classroom {classroom.name} is spread over several targets, and the workshop names none (any more).",

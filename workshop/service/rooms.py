@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from time import monotonic
 
+from workshop.config.login import login
 from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom, WorkshopError
 from workshop.model.class_rules import ClassRules
 from workshop.model.classroom import Classroom, Door
@@ -178,6 +179,11 @@ def unknown(wiring: Wiring, name: str, rooms: Sequence[FoundRoom]) -> WorkshopEr
     return UnknownClassroom(f"There is no classroom {name!r}.", hint=hint)
 
 
+def knows_who_came(wiring: Wiring, room: FoundRoom) -> bool:
+    """Whether claims and notes tell of everybody who came: kept here since the opening, or with the class itself."""
+    return remote_of(room.runtime) is not None or wiring.store.room_state(room.classroom.uid).since_opening
+
+
 def lock_name(classroom: Classroom) -> str:
     """What verbs that change this classroom alone lock; the lock of a whole class is its name."""
     return f"{classroom.name}.{classroom.uid}" if parts_of(classroom) else classroom.name
@@ -202,6 +208,7 @@ async def summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
         created=classroom.created,
         uid=classroom.uid,
         gateway=picture is not None,
+        opened_by=classroom.opened_by,
         detail=_detail(wiring, classroom, gateway=picture is not None),
         grace=_grace(classroom),
     )
@@ -213,6 +220,11 @@ def _grace(classroom: Classroom) -> timedelta:
         return ClassRules.of(classroom).grace
     except ValueError:
         return timedelta()
+
+
+def is_anothers(classroom: Classroom | ClassroomSummary) -> bool:
+    """Whether somebody else on the same engine or cluster has opened it."""
+    return classroom.opened_by not in ("", login())
 
 
 async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:
@@ -234,5 +246,8 @@ def _detail(wiring: Wiring, classroom: Classroom, *, gateway: bool) -> str:
         under_way = rehearsal_rooms.is_under_way(wiring, classroom.name)
         return "a rehearsal under way" if under_way else "a rehearsal: `workshop cleanup` removes one that was killed"
     if classroom.ends is not None and classroom.ends < wiring.clock():
-        return "past its end"
+        ended = "past its end"
+        return f"{ended}; opened by {classroom.opened_by}" if is_anothers(classroom) else ended
+    if not gateway and is_anothers(classroom):
+        return f"opened by {classroom.opened_by}, whose gateway is out of reach here"
     return "" if gateway else "its gateway does not run: `workshop up` starts it again"

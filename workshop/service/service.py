@@ -418,16 +418,24 @@ class Service:
         return await cleaning.cleanup_plan(self._wiring, everything=everything)
 
     async def cleanup(
-        self, *, everything: bool = False, agreed: Collection[str] | None = None, report: Report = ignore_events
+        self,
+        *,
+        everything: bool = False,
+        discard: bool = False,
+        agreed: Collection[str] | None = None,
+        report: Report = ignore_events,
     ) -> Removal:
         """Remove what `cleanup_plan` names, and stray objects of ours, from labels alone.
 
         Args:
+            discard: the work in seats is lost; else it is collected first.
             agreed: uids of the classrooms that somebody was shown and gave up; others stay. None for all.
         """
         from workshop.service import cleaning
 
-        return await cleaning.cleanup(self._wiring, everything=everything, agreed=agreed, report=report)
+        return await cleaning.cleanup(
+            self._wiring, everything=everything, discard=discard, agreed=agreed, report=report
+        )
 
     # The house
 

@@ -12,13 +12,15 @@ from workshop.model.amounts import counted
 
 @verb("cleanup")
 @runtime_option
-@click.option("--all", "everything", is_flag=True, help="Every classroom, also one whose class is on.")
+@click.option("--all", "everything", is_flag=True, help="Every classroom, also one that is on or another's.")
+@click.option("--discard", is_flag=True, help="Lose the work in their seats instead of keeping it.")
 @yes_option
 @verbose_option
-def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: bool) -> int:
+def cleanup_command(session: Session, *, everything: bool, discard: bool, yes: bool, verbose: bool) -> int:
     """Remove classes past their end and what interrupted ones left, from labels alone, on every runtime.
 
-    Work in their seats is lost: `workshop down NAME --collect FOLDER` keeps it.
+    Work in their seats is collected first, as `workshop collect NAME` does it; a class whose work cannot be saved
+    stays. Classes that somebody else opened on the same engine are left alone, unless `--all` is given.
     """
     agreed: frozenset[str] | None = None
     with session.talk() as talk:
@@ -34,7 +36,9 @@ def cleanup_command(session: Session, *, everything: bool, yes: bool, verbose: b
                 return session.nothing_done()
             agreed = frozenset(room.uid for room in rooms)
         with session.progress(verbose=verbose) as report:
-            removal = talk.run(talk.service.cleanup(everything=everything, agreed=agreed, report=report))
+            removal = talk.run(
+                talk.service.cleanup(everything=everything, discard=discard, agreed=agreed, report=report)
+            )
     from workshop.present.documents import removal_document
     from workshop.present.removal import removal_sentence
 

@@ -132,6 +132,7 @@ async def _save_first(wiring: Wiring, there: Whole, folder: Path | None, *, disc
     if discard:
         return
     if folder is None:
+        closing.refuse_anothers(there.classroom)
         closing.refuse_to_lose(await _plan_of(wiring, replace(there, rooms=tuple(standing))))
         return
     for room in standing:  # one after the other: they share the manifest

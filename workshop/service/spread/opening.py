@@ -386,6 +386,8 @@ async def _opened(
 async def _fill(wiring: Wiring, member: Member, began: float, *, report: Report) -> UpReport:
     async with wiring.alone(rooms.lock_name(member.classroom)):
         wiring.store.set_room_state(member.classroom.uid, closing=False)
+        if not member.adopted:
+            wiring.store.set_room_state(member.classroom.uid, since_opening=True)
         return await opening.fill(
             wiring, member.classroom, member.runtime, member.facts, member.numbers, began,
             adopted=member.adopted, other_port=not member.asked_port and not member.adopted, report=report,

@@ -66,8 +66,7 @@ class CleanupScreen(BaseScreen[None]):
         self.query_one("#down-head", Text).say(Content.styled(text, "bold"))
         self.query_one(RowTable).set_rows([(f"{room.runtime}/{room.name}", _cells(room)) for room in self._found])
         warning = self.query_one("#down-warning", Text)
-        warning.say("▲ Work in them that was not collected is lost." if count else "")
-        warning.set_class(bool(count), "-warns")
+        warning.say("Work in them that was not collected is collected first." if count else "")
         self._typed()
 
     @on(Check.Changed)
