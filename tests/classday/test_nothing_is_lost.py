@@ -109,10 +109,15 @@ async def test_the_class_of_somebody_else_ends_only_when_it_is_said_what_becomes
     assert ended.removal.left == ()
 
 
-async def test_a_cleanup_takes_the_class_of_somebody_else_only_when_all_are_meant(anothers: Day) -> None:
-    anothers.clock.forward(hours=40)
+async def test_a_cleanup_takes_the_class_of_somebody_else_once_it_is_past_its_end(anothers: Day) -> None:
     assert (await anothers.service.cleanup()).removed == {}
     assert len(await anothers.service.classrooms()) == 1
+    anothers.clock.forward(hours=40)
+    assert (await anothers.service.cleanup()).left == ()
+    assert await anothers.service.classrooms() == ()
+
+
+async def test_a_cleanup_takes_the_class_of_somebody_else_before_its_end_when_all_are_meant(anothers: Day) -> None:
     assert (await anothers.service.cleanup(everything=True)).left == ()
     assert await anothers.service.classrooms() == ()
 

@@ -29,13 +29,14 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
         for summary in found
         if everything
         or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
-        or (not rooms.is_anothers(summary) and _is_left_behind(wiring, summary, now))
+        or _is_over(summary, now)
+        or (not rooms.is_anothers(summary) and _is_abandoned(wiring, summary))
     )
 
 
-def _is_left_behind(wiring: Wiring, summary: ClassroomSummary, now: datetime) -> bool:
-    over = _is_over(summary, now)
-    return over or wiring.store.room_state(summary.uid).closing or _is_half_made(wiring, summary)
+def _is_abandoned(wiring: Wiring, summary: ClassroomSummary) -> bool:
+    """Whether a verb of this machine left it half-made or half-gone; of another's classes that cannot be told here."""
+    return wiring.store.room_state(summary.uid).closing or _is_half_made(wiring, summary)
 
 
 def _is_over(summary: ClassroomSummary, now: datetime) -> bool:

@@ -14,6 +14,7 @@ from workshop.model.parts import parts_of
 from workshop.model.seat import seat_name
 from workshop.model.snapshot import Removal
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.service import reporting, room_folder, rooms, watching
 from workshop.service.collecting import collect_seats, seats_with_work, uncollected
 from workshop.service.reports import DownReport, TeardownPlan
@@ -153,18 +154,21 @@ async def _collect_first(
     if folder is not None:
         await collect_all(wiring, room, folder, report=report)
         return folder
-    refuse_anothers(room.classroom)
+    refuse_anothers(room.classroom, shared=remote_of(room.runtime) is not None)
     plan = await teardown_plan(wiring, room)
     refuse_to_lose(plan)
     return None
 
 
-def refuse_anothers(classroom: Classroom) -> None:
+def refuse_anothers(classroom: Classroom, *, shared: bool) -> None:
     """
+    Args:
+        shared: it is where the same person has another name on each machine, and rights say who may remove what.
+
     Raises:
         PartlyDone: it is somebody else's, and nobody has said what becomes of the work in it.
     """
-    if rooms.is_anothers(classroom):
+    if rooms.is_anothers(classroom) and not shared:
         raise PartlyDone(
             f"Nothing was removed: {classroom.name} was opened by {classroom.opened_by}.",
             hint="If it is to end all the same, say what becomes of its work: `--collect FOLDER` or `--discard`.",

@@ -20,7 +20,7 @@ def cleanup_command(session: Session, *, everything: bool, discard: bool, yes: b
     """Remove classes past their end and what interrupted ones left, from labels alone, on every runtime.
 
     Work in their seats is collected first, as `workshop collect NAME` does it; a class whose work cannot be saved
-    stays. Classes that somebody else opened on the same engine are left alone, unless `--all` is given.
+    stays. What somebody else opened on the same engine goes only when it is past its end, or with `--all`.
     """
     agreed: frozenset[str] | None = None
     with session.talk() as talk:

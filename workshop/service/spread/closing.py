@@ -15,6 +15,7 @@ from workshop.model.classroom import Door
 from workshop.model.events import Noted
 from workshop.model.snapshot import Removal, Survivor
 from workshop.ports.build import Report
+from workshop.ports.remote import remote_of
 from workshop.service import closing, collecting, reporting
 from workshop.service.reports import DownReport, TeardownPlan, WrittenReport
 from workshop.service.rooms import FoundRoom
@@ -132,7 +133,7 @@ async def _save_first(wiring: Wiring, there: Whole, folder: Path | None, *, disc
     if discard:
         return
     if folder is None:
-        closing.refuse_anothers(there.classroom)
+        closing.refuse_anothers(there.classroom, shared=all(remote_of(room.runtime) for room in there.rooms))
         closing.refuse_to_lose(await _plan_of(wiring, replace(there, rooms=tuple(standing))))
         return
     for room in standing:  # one after the other: they share the manifest
