@@ -382,7 +382,26 @@ async def test_what_survives_a_teardown_is_named_with_the_reason(app: Make, scri
         await press(pilot, "enter")
         await shows(pilot, "1 left")
         assert "seat workshop-x-07: the engine is busy" in screen_text(running)
-        assert scripted.called("down") == [(ROOM, None, True)]
+        assert scripted.called("down") == [(ROOM, None, False)]
+
+
+@pytest.mark.parametrize("uncollected", [(), (2,)])
+async def test_a_teardown_gives_up_what_the_screen_said_to_be_lost_and_no_more(
+    app: Make, scripted: ScriptedService, uncollected: tuple[int, ...]
+) -> None:
+    """Whoever begins to work while the name is typed was on no list."""
+    scripted.uncollected = uncollected
+    running = app()
+    async with running.run_test() as pilot:
+        await shows(pilot, ROOM)
+        await press(pilot, "ctrl+d")
+        await shows(pilot, "will be removed")
+        running.screen.query_one("#collect", Checkbox).value = False
+        running.screen.query_one("#typed", Input).focus()
+        await type_text(pilot, ROOM)
+        await press(pilot, "enter")
+        await shows(pilot, "0 left")
+        assert scripted.called("down") == [(ROOM, None, bool(uncollected))]
 
 
 async def test_escape_leaves_a_teardown_without_doing_anything(app: Make, scripted: ScriptedService) -> None:

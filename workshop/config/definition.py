@@ -107,7 +107,7 @@ def _loaded(text: str, path: Path | None) -> LoadedDefinition:
 def _order(problem: Problem) -> int:
     """The line a problem stands on; what stands on none comes first."""
     digits = problem.path.rpartition("line ")[2].rstrip(")")
-    return int(digits) if digits.isdigit() else 0
+    return int(digits) if digits.isdecimal() else 0
 
 
 def _validated(document: Document) -> tuple[WorkshopDefinition | None, list[Problem]]:

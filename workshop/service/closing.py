@@ -180,7 +180,7 @@ def refuse_to_lose(plan: TeardownPlan) -> None:
     Raises:
         PartlyDone: what is to be removed has work that was not collected.
     """
-    if plan.uncollected or plan.unsure:
+    if plan.loses:
         raise PartlyDone(
             f"Nothing was removed: {_refusal(plan)}.",
             hint="Add `--collect FOLDER` to keep it, or `--discard` to lose it.",

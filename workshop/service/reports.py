@@ -215,6 +215,11 @@ class TeardownPlan:
     unsure: tuple[int, ...] = ()
     """Claimed seats that cannot be asked."""
 
+    @property
+    def loses(self) -> bool:
+        """Whether work is lost, or may be, if nothing is collected first."""
+        return bool(self.uncollected or self.unsure)
+
 
 @dataclass(frozen=True, slots=True)
 class CollectedSeat:

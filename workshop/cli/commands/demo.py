@@ -89,14 +89,14 @@ def _shown(session: Session, seats: int, name: str, *, verbose: bool) -> int:
 
     runtime = session.flags.get("runtime", "")
     with session.talk() as talk, session.progress(verbose=verbose) as report:
-        talk.run(Demo(talk.service, name=name, seats=seats, runtime=runtime, report=report).open())
+        opened = talk.run(Demo(talk.service, name=name, seats=seats, runtime=runtime, report=report).open())
     session.show(start=name)
     with session.talk() as talk:
         there = name in {room.name for room in talk.run(talk.service.classrooms())}
         if not there:
             return ExitCode.DONE
         question = f"Keep the class {name} running? Otherwise it goes, with all work in its seats."
-        keep = click.confirm(question, default=False, err=True)
+        keep = click.confirm(question, default=opened.adopted, err=True)  # older than this demo: it may be somebody's
         if keep:
             session.diagnostics.note(f"It goes on. `workshop` shows it again, `workshop down {name}` removes it.")
             return ExitCode.DONE

@@ -34,9 +34,11 @@ def down_command(session: Session, name: str, *, collect: Path | None, discard: 
         raise UsageError("--collect and --discard contradict each other.", hint="Give one of them.")
     with session.talk() as talk:
         if not yes:
-            if not _agreed(session, talk, name, collect=collect):
+            plan = _plan(session, talk, name)
+            if not _agreed(session, plan, name, collect=collect):
                 return session.nothing_done()
-            discard = collect is None  # whoever typed the name has read what is lost
+            # whoever typed the name has read what is lost, and gives up no more than that
+            discard = discard or (collect is None and plan is not None and plan.loses)
         with session.progress(verbose=verbose) as report:
             result = talk.run(talk.service.down(name, collect_to=collect, discard=discard, report=report))
     from workshop.present.documents import down_document
@@ -51,9 +53,14 @@ def down_command(session: Session, name: str, *, collect: Path | None, discard: 
     return session.told_removal(result.removal)
 
 
-def _agreed(session: Session, talk: Talk, name: str, *, collect: Path | None) -> bool:
+def _plan(session: Session, talk: Talk, name: str) -> TeardownPlan | None:
+    """What goes and what is lost; None where nobody is there to read it."""
+    return talk.run(talk.service.teardown_plan(name)) if can_ask(session) else None
+
+
+def _agreed(session: Session, plan: TeardownPlan | None, name: str, *, collect: Path | None) -> bool:
     """Name what goes and what is lost, and have the class's name typed."""
-    losing = _losing(talk.run(talk.service.teardown_plan(name)), collect) if can_ask(session) else []
+    losing = _losing(plan, collect) if plan is not None else []
     return confirm_by_name(session, f"Remove {name} and everything in it?", name, yes=False, losing=losing)
 
 

@@ -202,7 +202,7 @@ class NewScreen(BaseScreen[None]):
         text = self.query_one(f"#{field}", Input).value.strip()
         if not text and empty:
             return None
-        if not text.isdigit() or not least <= int(text) <= most:
+        if not text.isdecimal() or not least <= int(text) <= most:
             raise ValueError(f"{name}: a number from {least} to {most}.")
         return int(text)
 

@@ -85,7 +85,7 @@ class PlanScreen(BaseScreen[None]):
         return UpRequest(
             file=self._file,
             name=self.query_one("#name", Input).value.strip(),
-            seats=int(count) if count.strip().isdigit() else None,
+            seats=int(count) if count.strip().isdecimal() else None,
             length=self._length()[0],
             runtime=str(runtime) if runtime in RUNTIMES else "",
         )

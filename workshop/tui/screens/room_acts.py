@@ -244,6 +244,6 @@ def _span_problem(text: str) -> str:
 
 
 def _count_problem(text: str) -> str:
-    if not text.strip().isdigit() or not 1 <= int(text) <= MOST_ADDED:
+    if not text.strip().isdecimal() or not 1 <= int(text) <= MOST_ADDED:
         return f"A number from 1 to {MOST_ADDED}."
     return ""

@@ -105,7 +105,7 @@ class TeardownScreen(BaseScreen[None]):
             text += f"\n▲ {_named(plan.unsure)} cannot be asked."
         warning = self.query_one("#down-warning", Text)
         warning.say(Content(text))
-        warning.set_class(bool(plan.uncollected or plan.unsure), "-warns")
+        warning.set_class(plan.loses, "-warns")
         self.query_one("#folder", Input).disabled = not collecting
 
     @on(Check.Changed, "#collect")
@@ -145,9 +145,11 @@ class TeardownScreen(BaseScreen[None]):
     def do_teardown_go(self) -> None:
         folder = Path(self.query_one("#folder", Input).value.strip()).expanduser() if self._collecting else None
         service, room = self.workshop.service, self.room
+        # what the screen has not said to be lost is not given up: somebody may have begun to work since
+        gives_up = folder is None and self._plan is not None and self._plan.loses
 
         async def work(report: Report) -> object:
-            return await service.down(room, collect_to=folder, discard=folder is None, report=report)
+            return await service.down(room, collect_to=folder, discard=gives_up, report=report)
 
         app = self.workshop
         job = app.start_job(JobKind.DOWN, f"Tear down {room}", room, work)
