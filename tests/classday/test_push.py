@@ -164,7 +164,8 @@ async def test_a_newer_commit_brings_what_it_changed_and_nothing_else(day: Day, 
     from tests.support.git_repository import git
 
     repository = tmp_path / "repository"
-    for path, data in (REPOSITORY | {"lesson.ipynb": b'{"cells": [], "fixed": 1}', "new.py": b"print()"}).items():
+    changed = {"lesson.ipynb": b'{"cells": [], "fixed": 1}', "new.py": b"print()", "workshop.yaml": b"title: T\n"}
+    for path, data in (REPOSITORY | changed).items():
         (repository / path).parent.mkdir(parents=True, exist_ok=True)
         (repository / path).write_bytes(data)
     git(repository, "init", "--quiet", "--initial-branch=main")
@@ -179,3 +180,27 @@ async def test_a_newer_commit_brings_what_it_changed_and_nothing_else(day: Day, 
     named = await push_source.named_files(day.wiring, room, PushSource(newer=True), base, (), report=ignore_events)
     assert sorted(named.files) == ["lesson.ipynb", "new.py"]
     assert named.commit == git(repository, "rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("name", ["workshop.yaml", "workshop.yml"])
+async def test_files_that_the_image_was_to_be_without_are_not_pushed_with_a_newer_commit(
+    day: Day, tmp_path: Path, name: str
+) -> None:
+    """The definition may hold the class's PIN, an ignored folder the solutions."""
+    from dataclasses import replace
+
+    from workshop.ports.build import ignore_events
+    from workshop.service import push_source
+    from workshop.service.baseline import baseline
+
+    files = {name: "title: T\naccess: {pin: '4711'}\n", ".dockerignore": "solutions/\n", "new.py": "print()"}
+    for path, text in (files | {"solutions/lesson.py": "42"}).items():
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(text)
+    room = replace(day.found, classroom=replace(day.classroom, repository=str(tmp_path)))
+    base = await baseline(day.wiring, room)
+    named = await push_source.named_files(day.wiring, room, PushSource(newer=True), base, (), report=ignore_events)
+    assert sorted(named.files) == [".dockerignore", "new.py"]
+    whole = PushSource(files=(str(tmp_path),))
+    named = await push_source.named_files(day.wiring, room, whole, base, (), report=ignore_events)
+    assert sorted(named.files) == [".dockerignore", "new.py", "solutions/lesson.py"]

@@ -14,9 +14,8 @@ from workshop.config.sense import senseless
 from workshop.config.wording import problem_of
 from workshop.errors import DefinitionError
 from workshop.model.definition import WorkshopDefinition
+from workshop.model.names import DEFINITION_FILES
 from workshop.model.snapshot import Problem
-
-FILE_NAMES = ("workshop.yaml", "workshop.yml")
 
 
 class InvalidDefinition(DefinitionError):
@@ -67,11 +66,11 @@ def load_definition(source: Path | str) -> LoadedDefinition:
 
 def _file(path: Path) -> Path:
     if path.is_dir():
-        for name in FILE_NAMES:
+        for name in DEFINITION_FILES:
             if (path / name).is_file():
                 return path / name
         raise DefinitionError(
-            f"There is no {FILE_NAMES[0]} in {path}.", hint=f"`workshop init {path}` writes one for you."
+            f"There is no {DEFINITION_FILES[0]} in {path}.", hint=f"`workshop init {path}` writes one for you."
         )
     if not path.exists():
         raise DefinitionError(f"There is no file {path}.", hint="`workshop init` writes a workshop.yaml.")

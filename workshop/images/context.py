@@ -8,16 +8,18 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from workshop.errors import BuildFailed
 from workshop.images.dockerfile import Recipe
+from workshop.model.names import DEFINITION_FILES
 from workshop.ports.build import BuildRequest
 
 IGNORE_FILES = (".dockerignore", ".containerignore")
-ALWAYS_IGNORED = ("workshop.yaml", ".git")
+ALWAYS_IGNORED = (*DEFINITION_FILES, ".git")
 """The definition holds what participants should not read (a PIN); Git's folder may hold credentials."""
 
 
@@ -55,7 +57,8 @@ def _fill(root: Path, request: BuildRequest, recipe: Recipe, uv: Path | None) ->
     if recipe.repo2docker:
         dockerfile = context / "Dockerfile"
         link_tree(source, context)
-        (context / "workshop.yaml").unlink(missing_ok=True)
+        for name in DEFINITION_FILES:
+            (context / name).unlink(missing_ok=True)
         return Context(context, dockerfile)
     if recipe.own_dockerfile:
         # Beside the context, not in it: the repository's own files stay as they are.
@@ -93,16 +96,29 @@ def link_file(source: Path, target: Path) -> None:
 
 def _ignore(source: Path, binder_dir: str, target: Path, *, prefix: str) -> None:
     """The repository's ignore file with its patterns moved to where its files are in the context."""
-    names = [Path(binder_dir) / name for name in IGNORE_FILES]
-    found = next((source / name for name in names if (source / name).is_file()), None)
-    lines = [f"{prefix}{name}" for name in ALWAYS_IGNORED] if prefix else []
-    if found is not None:
-        lines = [moved for line in found.read_text("utf-8", "replace").splitlines() if (moved := _moved(line, prefix))]
-        lines += [f"{prefix}{name}" for name in ALWAYS_IGNORED] if prefix else []
+    lines = _patterns(source, binder_dir, prefix)
+    lines += [f"{prefix}{name}" for name in ALWAYS_IGNORED] if prefix else []
     if lines:
         # A new file: the old one is the same inode as the checkout's.
         target.unlink(missing_ok=True)
         target.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _patterns(source: Path, binder_dir: str, prefix: str) -> list[str]:
+    """The patterns of the repository's ignore file, each with `prefix` before its path."""
+    names = [Path(binder_dir) / name for name in IGNORE_FILES]
+    found = next((source / name for name in names if (source / name).is_file()), None)
+    if found is None:
+        return []
+    return [moved for line in found.read_text("utf-8", "replace").splitlines() if (moved := _moved(line, prefix))]
+
+
+def kept_out(source: Path, binder_dir: str) -> Callable[[str], bool]:
+    """Tells by its path whether a file of a repository is in no image that our recipe makes of it."""
+    from docker.utils.build import PatternMatcher  # the engine's own rules
+
+    matcher: Any = PatternMatcher([*_patterns(source, binder_dir, ""), *ALWAYS_IGNORED])
+    return lambda path: bool(matcher.matches(path))
 
 
 def _moved(line: str, prefix: str) -> str:

@@ -104,7 +104,8 @@ class EnvironmentSteps:
         ignore = shutil.ignore_patterns(".git")
         await asyncio.to_thread(shutil.copytree, self._request.source.folder, self._repo, symlinks=True, ignore=ignore)
         for name in ALWAYS_IGNORED:
-            (self._repo / name).unlink(missing_ok=True) if (self._repo / name).is_file() else None
+            if (self._repo / name).is_file():
+                (self._repo / name).unlink()
         self._deps.mkdir()
         for name, text in self._plan.files.items():
             (self._deps / name).write_text(text, encoding="utf-8")

@@ -7,9 +7,7 @@ from pathlib import Path
 
 from workshop.errors import SourceError
 from workshop.images.git import GitFailed, explained, run_git
-
-DEFINITION_FILE = "workshop.yaml"
-"""Not part of the image, so that a definition just written does not make its folder dirty."""
+from workshop.model.names import DEFINITION_FILES
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ async def _changes(path: Path, prefix: str) -> tuple[str, ...]:
         if entry[0] in "RC":
             next(entries, None)
         name = entry[3:].removeprefix(f"{prefix}/" if prefix else "")
-        if name != DEFINITION_FILE:
+        if name not in DEFINITION_FILES:  # no part of the image: one just written does not make its folder dirty
             names.append(name)
     return tuple(names)
 

@@ -11,6 +11,9 @@ LONGEST = 40
 
 _LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "đ": "d", "ł": "l", "ı": "i"})
 
+DEFINITION_FILES = ("workshop.yaml", "workshop.yml")
+"""What a workshop's definition is called in its folder; never part of an image: it may hold a PIN."""
+
 
 def slug(text: str) -> str:
     """Lower-case letters, digits and single dashes; starts and ends with a letter or digit; at most 40 signs.

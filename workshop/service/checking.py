@@ -21,6 +21,7 @@ from workshop.errors import (
 from workshop.model.classroom import Ui
 from workshop.model.events import Noted
 from workshop.model.image import Detected, Image, Source
+from workshop.model.names import DEFINITION_FILES
 from workshop.model.snapshot import EngineFacts, Fit, Problem
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
@@ -121,7 +122,7 @@ def _definition_problems(file: str, error: DefinitionError) -> tuple[Problem, ..
     """The problems one by one, or the error itself where the file cannot be read at all."""
     path = Path(file)
     if path.is_dir():
-        path /= finding.FILE_NAMES[0]
+        path /= DEFINITION_FILES[0]
     from workshop.config.definition import InvalidDefinition
 
     if isinstance(error, InvalidDefinition) and error.problems:
@@ -228,7 +229,7 @@ def _roles_of_targets(wiring: Wiring, definition: WorkshopDefinition) -> tuple[d
 
 def _here() -> str:
     """The current folder, when it has a workshop's file."""
-    return "." if any(Path(name).is_file() for name in finding.FILE_NAMES) else ""
+    return "." if any(Path(name).is_file() for name in DEFINITION_FILES) else ""
 
 
 async def doctor(wiring: Wiring, file: str) -> tuple[Finding, ...]:

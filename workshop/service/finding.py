@@ -14,11 +14,9 @@ from pathlib import Path
 from workshop.errors import UsageError
 from workshop.images.links import Link, parse_link
 from workshop.model.classroom import Ui
-from workshop.model.names import slug
+from workshop.model.names import DEFINITION_FILES, slug
 from workshop.service.reports import Workshop, WorkshopEntry
 from workshop.service.wiring import Wiring
-
-FILE_NAMES = ("workshop.yaml", "workshop.yml")
 
 
 async def load(wiring: Wiring, file: str) -> Workshop:
@@ -49,7 +47,7 @@ def lasting(workshop: Workshop, length: timedelta | None) -> Workshop:
 def _named(file: str) -> Workshop:
     path = Path(file).expanduser()
     if path.is_dir():
-        for name in FILE_NAMES:
+        for name in DEFINITION_FILES:
             if (path / name).is_file():
                 return _from_file(path / name)
         return _from_folder(path)

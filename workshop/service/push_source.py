@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workshop.core.changes import FileList, is_junk
 from workshop.errors import UsageError
+from workshop.model.image import Source
+from workshop.model.names import DEFINITION_FILES
 from workshop.ports.build import Report
 from workshop.service.baseline import Baseline
 from workshop.service.pushed import Push, fact_of
@@ -76,7 +78,12 @@ def _local(file: Path, room: FoundRoom, into: str, known: FileList, notes: list[
     found = {}
     for inner in sorted(whole.rglob("*")):
         relative = inner.relative_to(whole).as_posix()
-        if inner.is_file() and not is_junk(relative) and ".git" not in inner.relative_to(whole).parts:
+        if (
+            inner.is_file()
+            and not is_junk(relative)
+            and ".git" not in inner.relative_to(whole).parts
+            and relative not in DEFINITION_FILES
+        ):
             found[f"{above}{relative}"] = inner
     return found
 
@@ -145,7 +152,12 @@ async def _newer_commit(
         if file.is_file() and not file.is_symlink() and ".git" not in file.relative_to(root).parts
     }
     pushed_before = {path for push in earlier for path in push.files}
-    files = {path: file for path, file in there.items() if path in pushed_before or _differs(path, file, base.files)}
+    kept_out = _kept_out(wiring, room, resolved)
+    files = {
+        path: file
+        for path, file in there.items()
+        if path in pushed_before or (_differs(path, file, base.files) and (path in base.files or not kept_out(path)))
+    }
     notes = list(resolved.notes) + _notes(files, there, base.files)
     if not files:
         raise UsageError(
@@ -153,6 +165,15 @@ async def _newer_commit(
             hint="Is it pushed to the repository? `workshop check` shows the commit that is found.",
         )
     return Named(files, tuple(notes), resolved.commit)
+
+
+def _kept_out(wiring: Wiring, room: FoundRoom, source: Source) -> Callable[[str], bool]:
+    """Tells which files the seats lack because their image was to be without them: solutions, or the class's PIN."""
+    if room.classroom.runtime == "process":
+        return DEFINITION_FILES.__contains__  # nothing else is left out of its environments
+    from workshop.images.context import kept_out
+
+    return kept_out(Path(source.folder), wiring.sources.detect(source).binder_dir)
 
 
 def _differs(path: str, file: Path, known: FileList) -> bool:
