@@ -17,7 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from workshop.errors import SourceError
-from workshop.images.git import no_space
+from workshop.images.git_failure import no_space
 from workshop.model.amounts import format_size
 
 KEEP_SECONDS = 30 * 86400

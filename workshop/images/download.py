@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from workshop.errors import SourceError, SourceUnreachable
-from workshop.images.git import no_space
+from workshop.images.git_failure import no_space
 from workshop.images.links import redact
 from workshop.images.transfer_lines import Progress
 

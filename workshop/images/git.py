@@ -1,7 +1,6 @@
 """Runs git: never asking a question, with the user's own credentials, its failures in our words.
 
-Credentials in a URL never reach a command line, a configuration file, a label or a log: git gets them through
-its environment (`GIT_CONFIG_KEY_n`), as a rewriting of the URL without them.
+Credentials in a URL never reach a command line, a configuration file, a label or a log: see `git_credentials`.
 """
 
 from __future__ import annotations
@@ -11,14 +10,17 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from urllib.parse import urlsplit
 
 from workshop.engines.command import CommandMissing, CommandResult, run_command
-from workshop.errors import SourceError, SourceUnreachable
+from workshop.errors import SourceError
+from workshop.images.git_credentials import credentials_of
+from workshop.images.git_failure import GitFailed, explained, unreachable
 from workshop.images.links import redact
 
 LIST_TIMEOUT = 60.0
 FETCH_TIMEOUT = 1800.0
+SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=15 -o ServerAliveInterval=15 -o ServerAliveCountMax=4"
+"""A host that falls silent is given up after a minute, as with `http.lowSpeedTime`."""
 SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 SHORT_SHA = re.compile(r"[0-9a-f]{7,40}")
 
@@ -28,15 +30,6 @@ _LOCAL_VARIABLES = (
     "GIT_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE",
 )  # fmt: skip
 """What a hook's environment says of another repository (`git rev-parse --local-env-vars`)."""
-
-
-class GitFailed(Exception):
-    """git ended with an error; `output` is what it said, without credentials."""
-
-    def __init__(self, output: str, exit_code: int) -> None:
-        super().__init__(output)
-        self.output = output
-        self.exit_code = exit_code
 
 
 async def run_git(
@@ -77,15 +70,18 @@ async def run_git(
 
 
 async def git_environment(url: str = "") -> dict[str, str]:
-    """The caller's environment, so that credential helpers and ssh agents work, but without any question asked."""
+    """The caller's environment, so that credential helpers and ssh agents work, but without any question asked.
+
+    A program that the user named for git's questions (`GIT_ASKPASS`, `core.askPass`) is a way to give credentials
+    without being there; ssh's, which git would call in its place, mostly opens a window.
+    """
     env = {name: value for name, value in os.environ.items() if name not in _LOCAL_VARIABLES}
-    if url:  # a local one too: its submodules may be elsewhere
+    if url and ("GIT_SSH_COMMAND" in env or "GIT_SSH" not in env):  # a local one too: its submodules may be elsewhere
         ssh = env.get("GIT_SSH_COMMAND") or await _configured_ssh(env)
-        env["GIT_SSH_COMMAND"] = f"{ssh} -o BatchMode=yes -o ConnectTimeout=15"
+        env["GIT_SSH_COMMAND"] = f"{ssh} {SSH_OPTIONS}"
     env |= {
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "true",
-        "SSH_ASKPASS": "true",
+        "SSH_ASKPASS": "false",
         "SSH_ASKPASS_REQUIRE": "never",
         "GCM_INTERACTIVE": "never",
         "GIT_LFS_SKIP_SMUDGE": "1",
@@ -94,21 +90,15 @@ async def git_environment(url: str = "") -> dict[str, str]:
     settings = [("http.lowSpeedLimit", "1000"), ("http.lowSpeedTime", "60")]
     if is_local(url):
         settings.append(("protocol.file.allow", "always"))
-    if url and redact(url) != url:
-        settings += _credential_settings(url)
+    given = await credentials_of(url, env)
+    settings += given.settings
+    env |= given.variables
     count = int(env.get("GIT_CONFIG_COUNT", "0") or 0)
     for number, (key, value) in enumerate(settings, start=count):
         env[f"GIT_CONFIG_KEY_{number}"] = key
         env[f"GIT_CONFIG_VALUE_{number}"] = value
     env["GIT_CONFIG_COUNT"] = str(count + len(settings))
     return env
-
-
-def _credential_settings(url: str) -> list[tuple[str, str]]:
-    """The whole host is rewritten, so that submodules and LFS of the same host are reached as well."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return [(f"url.{parts.scheme}://{parts.netloc}/.insteadOf", f"{parts.scheme}://{host}/")]
 
 
 async def _configured_ssh(env: Mapping[str, str]) -> str:
@@ -177,87 +167,3 @@ async def list_refs(url: str, *, also: str = "") -> RemoteRefs:
         if tab and SHA.fullmatch(commit):
             refs[name] = commit
     return RemoteRefs(refs)
-
-
-def unreachable(url: str, reason: str) -> SourceUnreachable:
-    host = host_of(url)
-    return SourceUnreachable(
-        f"{host} cannot be reached: {reason}.",
-        hint="Check the network (and HTTPS_PROXY, if this network needs a proxy), then run it again.",
-    )
-
-
-def host_of(url: str) -> str:
-    """The host a URL names, or the URL."""
-    if "://" in url:
-        return urlsplit(url).hostname or redact(url)
-    before, colon, _ = url.partition(":")
-    return before.rpartition("@")[2] if colon else url
-
-
-# git says what went wrong in words only (its exit code is 128 for all of it); LC_ALL=C keeps them stable.
-_UNREACHABLE = (
-    "could not resolve host", "could not resolve hostname", "failed to connect", "connection refused",
-    "connection timed out", "operation timed out", "network is unreachable", "no route to host",
-    "couldn't connect to server", "connection reset", "temporary failure in name resolution",
-    "operation too slow", "early eof", "the remote end hung up",
-)  # fmt: skip
-_CERTIFICATE = ("certificate", "ssl_connect", "gnutls_handshake")
-_REFUSED = (
-    "authentication failed", "could not read username", "could not read password", "permission denied",
-    "terminal prompts disabled", "access denied", "error: 401", "error: 403", "host key verification failed",
-    "http basic: access denied", "invalid username or token",
-)  # fmt: skip
-_NOT_THERE = (
-    "repository not found", "not found", "does not exist", "does not appear to be a git repository", "error: 404",
-    "not a git repository", "couldn't find remote", "unable to open", "no such file or directory",
-)  # fmt: skip
-
-
-def explained(error: GitFailed, url: str) -> SourceError:
-    """git's failure to reach or read `url`, in one sentence and a hint."""
-    said = error.output.lower()
-    details = tuple(line for line in error.output.splitlines() if line.strip())[-5:]
-    shown = redact(url)
-    if "dubious ownership" in said:
-        return SourceError(
-            f"git does not trust {shown}: it belongs to another user.",
-            hint=f"If you trust it: `git config --global --add safe.directory {shown}`.",
-            details=details,
-        )
-    if "no space left" in said:
-        return no_space()
-    if any(words in said for words in _UNREACHABLE) and "permission denied (" not in said:
-        return unreachable(url, _reason(details))
-    if any(words in said for words in _CERTIFICATE):
-        return SourceError(
-            f"The certificate of {host_of(url)} is not trusted here.",
-            hint="A company's certificate is given to git with `git config --global http.sslCAInfo FILE`.",
-            details=details,
-        )
-    if any(words in said for words in _REFUSED):
-        return SourceError(
-            f"{shown} may not be read by you, or does not exist.",
-            hint="Private repositories are read with your own git credentials: "
-            f"see that `git ls-remote {shown}` works in this terminal without a question.",
-            details=details,
-        )
-    if any(words in said for words in _NOT_THERE):
-        return SourceError(
-            f"There is no Git repository at {shown}.",
-            hint="Check the address; a private repository also looks like this without your git credentials.",
-            details=details,
-        )
-    return SourceError(f"git could not read {shown}.", hint="What git said is below.", details=details)
-
-
-def _reason(details: tuple[str, ...]) -> str:
-    last = next((line for line in details if "fatal:" in line or "error:" in line or "ssh:" in line), "")
-    return last.rpartition("fatal:")[2].strip().rstrip(".") or "no connection"
-
-
-def no_space(where: str = "") -> SourceError:
-    return SourceError(
-        f"The disk is full{f' at {where}' if where else ''}: the repository could not be written.",
-        hint="Free some space (`workshop images prune` removes our old images), then run it again.",
-    )

@@ -109,7 +109,8 @@ def redact(text: str) -> str:
     return _CREDENTIALS.sub(_without_credentials, text)
 
 
-_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^/\s@'\"]+)@", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]*)://([^/\s?#<>\"]+)@", re.IGNORECASE)
+"""Up to the last `@` before the path: passwords are pasted as they are."""
 
 
 def _without_credentials(match: re.Match[str]) -> str:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workshop.errors import SourceError
-from workshop.images.git import GitFailed, explained, run_git
+from workshop.images.git import run_git
+from workshop.images.git_failure import GitFailed, explained
 from workshop.model.names import DEFINITION_FILES
 
 

@@ -18,14 +18,11 @@ from workshop.images.git import (
     FETCH_TIMEOUT,
     SHA,
     SHORT_SHA,
-    GitFailed,
     RemoteRefs,
-    explained,
     list_refs,
-    no_space,
     run_git,
-    unreachable,
 )
+from workshop.images.git_failure import GitFailed, explained, no_space, unreachable
 from workshop.images.links import redact
 from workshop.model.events import LogLine
 from workshop.ports.build import Report

@@ -40,7 +40,7 @@ def _lines(found: CheckReport) -> list[str]:
         definition = found.workshop.definition
         spare = f" and {definition.spare_seats} spare" if definition.spare_seats else ""
         lines.append(f"{definition.title}: {definition.ui.value}, {counted(definition.seats, 'seat')}{spare}")
-        lines.append(f"source    {found.workshop.repository}")
+        lines.append(f"source    {found.workshop.shown}")
     if found.source is not None:
         lines.append(f"commit    {found.source.commit[:12]}")
     if found.detected is not None:
