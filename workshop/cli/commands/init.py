@@ -49,6 +49,10 @@ def init_command(
     written = load_definition(text).definition  # a title that is too long, say, is told before anything is written
     _write(file, text)
     session.output.document({"file": str(file.absolute()), "title": written.title})
+    if found.repository != found.shown:
+        session.output.text(
+            "The credentials in the address are not written down: from now on git's own are used (a credential helper)."
+        )
     session.output.text(f"Wrote {file}. Next: `workshop check {file}`.")
     return ExitCode.DONE
 
