@@ -80,7 +80,7 @@ def explained(error: GitFailed, url: str) -> SourceError:
             details=details,
         )
     if "host key verification failed" in said:
-        return _unknown_host_key(said, host_of(url), details)
+        return _unknown_host_key(said, url, details)
     if any(words in said for words in _REFUSED):
         return SourceUnreachable(
             f"{shown} may not be read by you, or does not exist.", hint=_rights_hint(url), details=details
@@ -125,25 +125,29 @@ def _rights_hint(url: str) -> str:
     )
 
 
-def _unknown_host_key(said: str, host: str, details: tuple[str, ...]) -> SourceUnreachable:
+def _unknown_host_key(said: str, url: str, details: tuple[str, ...]) -> SourceUnreachable:
+    host = host_of(url)
     if "identification has changed" in said:
         return SourceUnreachable(
             f"{host} has another ssh key than it had before.",
-            hint="If its owner has announced that, forget the old one: "
-            f"`ssh-keygen -R {host}`. Else somebody may be in between.",
+            hint="If its owner has announced that, forget the old one as ssh says (`git ls-remote "
+            f"{redact(url)}` shows it). Else somebody may be in between.",
             details=details,
         )
     return SourceUnreachable(
-        f"ssh does not know the key of {host} yet, and nobody was asked whether it is right.",
-        hint=f"Call `ssh {host}` once in a terminal and compare the key with what {host} publishes.",
+        f"ssh does not know the key of {host} yet.",
+        hint=f"Call `git ls-remote {redact(url)}` once in a terminal: ssh asks there whether the key is right.",
         details=details,
     )
 
 
 def _reason(details: tuple[str, ...]) -> str:
-    marks = ("fatal:", "error:", "ssh:")
-    last = next((line for line in details if any(mark in line for mark in marks)), details[-1] if details else "")
-    return last.rpartition("fatal:")[2].strip().rstrip(".") or "no connection"
+    """The line that says most: one with a cause, else what git or ssh called an error."""
+    told = [line for line in details if "could not read from remote repository" not in line.lower()]
+    caused = [line for line in told if any(words in line.lower() for words in _UNREACHABLE)]
+    marked = [line for line in told if any(mark in line for mark in ("fatal:", "error:", "ssh:"))]
+    best = next(iter((*caused, *marked, *details)), "")
+    return best.rpartition("fatal:")[2].strip().rstrip(".") or "no connection"
 
 
 def no_space(where: str = "") -> SourceError:
