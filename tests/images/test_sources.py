@@ -119,43 +119,6 @@ async def test_an_untracked_folder_of_a_repository_is_a_plain_folder(
     assert source.commit.startswith("folder-")
 
 
-async def test_submodules_come_along(sources: GitSources, commit: Commit, tmp_path: Path) -> None:
-    commit({"data.csv": "1"}, folder=tmp_path / "part")
-    commit({"a.txt": ""})
-    git(tmp_path / "repo", "-c", "protocol.file.allow=always", "submodule", "add", "-q", "../part", "data")
-    git(tmp_path / "repo", "commit", "-qm", "part")
-    source = await resolve(sources, f"file://{tmp_path}/repo")
-    assert {"a.txt", "data/data.csv"} <= names(source.folder)
-    assert not [path for path in Path(source.folder).rglob(".git")]
-
-
-async def test_large_files_are_fetched_or_said_to_be_missing(
-    sources: GitSources, commit: Commit, tmp_path: Path
-) -> None:
-    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 5\n"
-    commit({"big.bin": pointer})
-    if shutil.which("git-lfs") is None:
-        source = await resolve(sources, f"file://{tmp_path}/repo")
-        assert "big.bin" in source.notes[0]
-        assert "Git LFS" in source.notes[0]
-        assert (await resolve(sources, f"file://{tmp_path}/repo")).notes == source.notes
-    else:
-        with pytest.raises(SourceError):
-            await resolve(sources, f"file://{tmp_path}/repo")
-
-
-async def test_git_lfs_files_hold_their_content(sources: GitSources, tmp_path: Path, write: Write) -> None:
-    if shutil.which("git-lfs") is None:
-        pytest.skip("git-lfs is not installed")
-    repo = write({"big.bin": "large", ".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
-    git(repo, "init", "-q", "-b", "main")
-    git(repo, "lfs", "install", "--local")
-    git(repo, "add", "-A")
-    git(repo, "commit", "-qm", "x")
-    source = await resolve(sources, f"file://{repo}")
-    assert (Path(source.folder) / "big.bin").read_text() == "large"
-
-
 async def test_a_commit_is_checked_out_once(sources: GitSources, commit: Commit, tmp_path: Path) -> None:
     commit({"a.txt": ""})
     first, second = await asyncio.gather(*(resolve(sources, f"file://{tmp_path}/repo") for _ in range(2)))

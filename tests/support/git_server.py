@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import ssl
 import subprocess
@@ -10,6 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -31,6 +33,8 @@ class GitServer:
     private: bool = False
     certificate: Path | None = None
     answers: dict[str, tuple[int, str]] = field(default_factory=dict)
+    large_files: dict[str, bytes] = field(default_factory=dict)
+    """What Git LFS keeps here, by SHA-256."""
     seen_in_arguments: set[str] = field(default_factory=set)
     """Names of programs whose arguments held the password while a request was answered."""
     authorized: int = 0
@@ -90,7 +94,27 @@ class GitServer:
             _finish(request, b"")
             return
         self.authorized += 1
+        if path.endswith("/info/lfs/objects/batch"):
+            self._large_files(request, json.loads(body))
+            return
+        if path.startswith("/lfs/"):
+            request.send_response(200)
+            _finish(request, self.large_files[path.removeprefix("/lfs/")])
+            return
         self._backend(request, path, query, body)
+
+    def _large_files(self, request: BaseHTTPRequestHandler, asked: dict[str, Any]) -> None:
+        """The batch call of the Git LFS API: where each object is to be had."""
+        objects = []
+        for wanted in asked["objects"]:
+            if wanted["oid"] in self.large_files:
+                place = {"href": f"{self.url}/lfs/{wanted['oid']}", "header": {}}
+                objects.append({**wanted, "actions": {"download": place}})
+            else:
+                objects.append({**wanted, "error": {"code": 404, "message": "Object does not exist"}})
+        request.send_response(200)
+        request.send_header("Content-Type", "application/vnd.git-lfs+json")
+        _finish(request, json.dumps({"transfer": "basic", "objects": objects}).encode())
 
     def _backend(self, request: BaseHTTPRequestHandler, path: str, query: str, body: bytes) -> None:
         environment = os.environ | {

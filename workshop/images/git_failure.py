@@ -41,6 +41,7 @@ _UNREACHABLE = (
     "couldn't connect to server", "connection reset", "temporary failure in name resolution",
     "operation too slow", "early eof", "the remote end hung up", "connection closed by", "empty reply from server",
     "timeout, server", "gnutls recv error", "ssl_read",
+    "dial tcp", "no such host", "i/o timeout",  # of git-lfs
 )  # fmt: skip
 _CERTIFICATE = ("certificate", "ssl_connect", "gnutls_handshake")
 _REFUSED = (
@@ -107,6 +108,12 @@ def explained(error: GitFailed, url: str) -> SourceError:
             details=details,
         )
     return SourceError(f"git could not read {shown}: {_reason(details)}.", details=details)
+
+
+def is_offline(error: GitFailed) -> bool:
+    """Whether the host did not answer at all."""
+    said = error.output.lower()
+    return any(words in said for words in _UNREACHABLE)
 
 
 def _rights_hint(url: str) -> str:

@@ -89,7 +89,7 @@ def parse_link(text: str) -> Link:
     if _BARE_HOST.fullmatch(word):
         word = "https://" + word
     if "://" not in word:
-        if _SCP.fullmatch(word) and not word.startswith(("/", ".", "~")):
+        if is_scp(word):
             return _pip_style(word)
         return Link(word)
     word = word.removeprefix("git+")
@@ -102,6 +102,11 @@ def parse_link(text: str) -> Link:
     if parts.scheme in ("http", "https"):
         return _web(word, parts)
     return _pip_style(word)
+
+
+def is_scp(text: str) -> bool:
+    """Whether a text is `user@host:folder`, as ssh's own programs write it."""
+    return "://" not in text and not text.startswith(("/", ".", "~")) and _SCP.fullmatch(text) is not None
 
 
 def redact(text: str) -> str:

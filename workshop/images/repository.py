@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from workshop.engines.file_lock import FileLock
 from workshop.errors import SourceError, SourceUnreachable
@@ -19,17 +19,21 @@ from workshop.images.git import (
     SHA,
     SHORT_SHA,
     RemoteRefs,
+    is_local,
     list_refs,
     run_git,
 )
-from workshop.images.git_failure import GitFailed, explained, no_space, unreachable
-from workshop.images.links import redact
+from workshop.images.git_failure import GitFailed, explained, is_offline, no_space, unreachable
+from workshop.images.large_files import lfs_pointers, lfs_reason, missing_content
+from workshop.images.links import is_scp, redact
+from workshop.images.submodules import GITLINK, Submodule, address_of, read_submodules
 from workshop.model.events import LogLine
 from workshop.ports.build import Report
 
 FULL_BYTES = 1 << 20
 """A disk with less than this is full for a new repository."""
-POINTER = b"version https://git-lfs.github.com/spec/"
+MOST_DEPTH = 10
+"""Of submodules in submodules: a repository may name itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,16 @@ class Found:
     folder: str = ""
     newer: str = ""
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """What became of a commit's files."""
+
+    notes: tuple[str, ...] = ()
+    """What is not as it should be."""
+    missing: tuple[str, ...] = ()
+    """Files whose content Git LFS did not give: they may be there the next time."""
 
 
 class Repository:
@@ -137,11 +151,11 @@ class Repository:
                 raise self._no_such(ref, await list_refs(self.url)) from error
         return output.strip()
 
-    async def check_out(self, commit: str, target: Path, *, report: Report) -> list[str]:
+    async def check_out(self, commit: str, target: Path, *, report: Report, depth: int = 0) -> CheckedOut:
         """Write the files of a commit into a folder, submodules and LFS files included, `.git` left out.
 
-        Returns:
-            Notes about what is not as it should be.
+        Args:
+            depth: how many repositories are around this one, as their submodule.
 
         Raises:
             SourceError: it cannot be fetched, or is empty, or too large.
@@ -160,10 +174,15 @@ class Repository:
                 shutil.copy(self._bare / "shallow", tree / "shallow")
             await self._in_tree(target, "checkout", "--quiet", "--force", "--detach", commit, report=report)
             await self._in_tree(target, "config", "remote.origin.url", redact(self.url))
-            notes += await self._large_files(target, report)
-            notes += await self._submodules(target, report)
+            found = await self._large_files(target, report)
+            submodules = await self._submodules(commit)
         await asyncio.to_thread(_drop_git_folders, target)
-        return notes
+        found = replace(found, notes=(*notes, *found.notes))
+        for submodule in submodules:
+            inside = await self._check_out_submodule(submodule, target, report, depth)
+            missing = (f"{submodule.path}/{name}" for name in inside.missing)
+            found = CheckedOut((*found.notes, *inside.notes), (*found.missing, *missing))
+        return found
 
     def _lock(self) -> FileLock:
         return FileLock(self._bare.with_suffix(".lock"))
@@ -261,58 +280,99 @@ class Repository:
         except TimeoutError as error:
             raise unreachable(self.url, f"not fetched within {FETCH_TIMEOUT / 60:.0f} minutes") from error
 
-    async def _large_files(self, tree: Path, report: Report) -> list[str]:
-        pointers = await asyncio.to_thread(_lfs_pointers, tree)
+    async def _large_files(self, tree: Path, report: Report) -> CheckedOut:
+        """Fetch what Git LFS keeps. Without it a class may go on: a server's quota may be used up for the month."""
+        pointers = await asyncio.to_thread(lfs_pointers, tree)
         if not pointers:
-            return []
+            return CheckedOut()
         try:
             await run_git("lfs", "version")
         except GitFailed:
-            return [f"{_counted(pointers)} only as Git LFS pointers, because git-lfs is not installed here."]
+            return _lacking(pointers, "git-lfs is not installed here")
         # The filters have to be known to this tree, or `lfs checkout` does nothing and calls that success.
         await self._in_tree(tree, "lfs", "install", "--local", "--skip-smudge", "--skip-repo")
-        await self._in_tree(tree, "lfs", "fetch", "origin", "HEAD", report=report)
-        await self._in_tree(tree, "lfs", "checkout", report=report)
-        left = await asyncio.to_thread(_lfs_pointers, tree)
-        return [f"{_counted(left)} only as Git LFS pointers: the server did not have their content."] if left else []
-
-    async def _submodules(self, tree: Path, report: Report) -> list[str]:
-        if not (tree / ".gitmodules").is_file():
-            return []
-        update = ("submodule", "update", "--init", "--recursive", "--force")
+        why = "the server did not have their content"
         try:
-            try:
-                await self._in_tree(tree, *update, "--depth=1", report=report)
-            except SourceUnreachable:
-                raise
-            except SourceError:
-                await self._in_tree(tree, *update, report=report)
-        except SourceError as error:
+            await run_git(
+                "lfs", "fetch", "origin", "HEAD",
+                url=self.url, cwd=str(tree), timeout=FETCH_TIMEOUT, on_line=_progress(report),
+            )  # fmt: skip
+        except GitFailed as error:
+            if is_offline(error) or "no space left" in error.output:
+                raise explained(error, self.url) from error
+            why = lfs_reason(error.output)
+        except TimeoutError as error:
+            raise unreachable(self.url, f"not fetched within {FETCH_TIMEOUT / 60:.0f} minutes") from error
+        await self._in_tree(tree, "lfs", "checkout", report=report)
+        left = await asyncio.to_thread(lfs_pointers, tree)
+        return _lacking(left, why) if left else CheckedOut()
+
+    async def _submodules(self, commit: str) -> tuple[Submodule, ...]:
+        git_dir = f"--git-dir={self._bare}"
+        listing = await run_git(git_dir, "ls-tree", "-r", "-z", commit)
+        if f"{GITLINK} " not in listing:
+            return ()
+        wanted = r"^submodule\..*\.(path|url|update)$"
+        try:
+            settings = await run_git(
+                git_dir, "config", "--blob", f"{commit}:.gitmodules", "--null", "--get-regexp", wanted
+            )
+        except GitFailed:  # there is none, or it says nothing
+            settings = ""
+        return read_submodules(listing, settings)
+
+    async def _check_out_submodule(self, submodule: Submodule, tree: Path, report: Report, depth: int) -> CheckedOut:
+        """
+        Raises:
+            SourceError: it cannot be fetched, or from a place that a repository of another machine may not name.
+        """
+        place = tree / submodule.path
+        if not submodule.url:
+            return CheckedOut((f"The submodule {submodule.path} is left empty: .gitmodules does not say where it is.",))
+        url = await self._address_of(submodule)
+        if not is_local(self.url) and not _is_elsewhere(url):
             raise SourceError(
-                f"A submodule of {redact(self.url)} cannot be fetched.",
-                hint="Submodules are read with your own git credentials; their addresses are in .gitmodules.",
-                details=error.details or (error.message,),
-            ) from error
-        return []
+                f"The submodule {submodule.path} of {redact(self.url)} is at {redact(url)}, which is no web address.",
+                hint="Mend .gitmodules: files of this machine are not fetched for a repository of another one.",
+            )
+        if depth == MOST_DEPTH or not place.resolve().is_relative_to(tree.resolve()):
+            raise SourceError(f"The submodule {submodule.path} of {redact(self.url)} cannot be put into its place.")
+        try:
+            return await Repository(url, self._bare.parent).check_out(
+                submodule.commit, place, report=report, depth=depth + 1
+            )
+        except SourceError as error:
+            message = f"The submodule {submodule.path} of {redact(self.url)} cannot be fetched. {error.message}"
+            raise type(error)(message, hint=error.hint, details=error.details) from error
+
+    async def _address_of(self, submodule: Submodule) -> str:
+        """Where its commit is: of a local repository, beside it if it was fetched there before."""
+        if not is_local(self.url):
+            return address_of(submodule.url, self.url)
+        here = self.url.removeprefix("file://")
+        beside = Path(here) / submodule.path
+        if (beside / ".git").exists():
+            try:
+                await run_git("cat-file", "-e", f"{submodule.commit}^{{tree}}", cwd=str(beside))
+                return str(beside)
+            except GitFailed:
+                pass  # an older one is there
+        if not submodule.url.startswith("."):
+            return submodule.url
+        try:
+            origin = (await run_git("config", "--get", "remote.origin.url", cwd=here)).strip()
+        except GitFailed:
+            origin = ""
+        return address_of(submodule.url, origin or here)
 
 
-def _counted(names: list[str]) -> str:
-    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
-    return f"{len(names)} file{'s are' if len(names) > 1 else ' is'} there ({shown})"
+def _is_elsewhere(url: str) -> bool:
+    """An address of a host, by a protocol that only fetches."""
+    return urlsplit(url).scheme in ("http", "https", "ssh", "git") or is_scp(url)
 
 
-def _lfs_pointers(tree: Path) -> list[str]:
-    found = []
-    for folder, names, files in os.walk(tree):
-        names[:] = [name for name in names if name != ".git"]
-        for name in files:
-            path = Path(folder) / name
-            if path.is_symlink() or not path.is_file() or path.stat().st_size > 1024:
-                continue
-            with open(path, "rb") as file:
-                if file.read(len(POINTER)) == POINTER:
-                    found.append(str(path.relative_to(tree)))
-    return sorted(found)
+def _lacking(names: list[str], why: str) -> CheckedOut:
+    return CheckedOut((missing_content(names, why),), tuple(names))
 
 
 def _drop_git_folders(tree: Path) -> None:

@@ -14,7 +14,7 @@ from workshop.images.detect import detect
 from workshop.images.git import SHA, list_refs
 from workshop.images.links import Content, Link, parse_link, redact
 from workshop.images.local_folder import LocalFolder, look_at_folder, not_committed
-from workshop.images.repository import Found, Repository
+from workshop.images.repository import CheckedOut, Found, Repository
 from workshop.model.events import StepFinished, StepStarted
 from workshop.model.image import Detected, Source
 from workshop.ports.build import Report
@@ -138,15 +138,22 @@ class GitSources:
         found = await repository.resolve(link.ref, link.folder, pinned=pinned)
         content = await self._resolve_content(link.content) if link.content else None
         key = f"{file_name(link.name)}-{found.commit[:12]}-{short_hash(link.shown, content.name if content else '')}"
+        contents = (content.name,) if content else ()
         if (kept := self._checkouts.existing(key)) is not None:
             checkout, notes = kept
         else:
             started = time.monotonic()
             report(StepStarted("fetch", f"fetching commit {found.commit[:12]}"))
             async with self._checkouts.scratch() as tree:
-                notes = await repository.check_out(found.commit, tree, report=report)
+                written = await repository.check_out(found.commit, tree, report=report)
+                missing, notes = written.missing, list(written.notes)
                 if content:
-                    notes += await content.check_out(tree, report)
+                    more = await content.check_out(tree, report)
+                    missing, notes = (*missing, *more.missing), [*notes, *more.notes]
+                if missing:
+                    # Another checkout, and another image: with the whole one, the files are asked for again.
+                    lack = f"without {short_hash(*missing)}"
+                    key, contents = f"{key}-{file_name(lack)}", (*contents, lack)
                 checkout = self._checkouts.publish(tree, key, notes)
             report(StepFinished("fetch", "fetched", time.monotonic() - started))
         return Source(
@@ -156,7 +163,7 @@ class GitSources:
             ref=found.ref,
             newer=found.newer,
             subfolder=found.folder,
-            content=(content.name,) if content else (),
+            content=contents,
             notes=tuple(dict.fromkeys([*found.notes, *notes])),
         )
 
@@ -179,7 +186,7 @@ class _SecondRepository:
     def name(self) -> str:
         return f"{redact(self.repository.url)}@{self.found.commit}"
 
-    async def check_out(self, tree: Path, report: Report) -> list[str]:
+    async def check_out(self, tree: Path, report: Report) -> CheckedOut:
         place = tree / self.target
         if not place.resolve().is_relative_to(tree.resolve()):
             raise SourceError(f"The link's target folder {self.target} leads out of the home folder.")
