@@ -11,6 +11,7 @@ import pytest
 from tests.classday.conftest import ALL, LESSON, REAL, REPOSITORY, Day, archive, until
 from workshop.errors import SeatFailed, UsageError
 from workshop.model.seat import SeatState
+from workshop.runtimes.process.seats import ProcessSeats
 from workshop.service import moving
 from workshop.service.baseline import baseline
 from workshop.service.snapshots import take_snapshot
@@ -124,6 +125,32 @@ async def test_a_move_killed_before_anything_was_made_lets_the_old_seat_go_on(
     await day.doors.ensure(day.classroom)
     await until(lambda: not moving.interrupted(day.wiring, day.classroom.uid))
     assert (await day.runtime.seats(day.classroom))[0].state is SeatState.STARTING
+
+
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
+@pytest.mark.parametrize("by", ["the next move", "the gateway"])
+async def test_a_move_killed_before_the_new_seat_was_started_is_finished(
+    day: Day, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    await day.write(1, {"mine.txt": b"mine"})
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProcessSeats, "_ensure_running", killed)
+        patch.setattr(moving, "_leave_as_it_was", killed)
+        with pytest.raises(Killed):
+            await day.service.move(day.name, [1])
+    assert (await day.runtime.seats(day.classroom))[0].state is SeatState.CREATING
+    if by == "the gateway":
+        await day.doors.ensure(day.classroom)
+        await until(lambda: not moving.interrupted(day.wiring, day.classroom.uid))
+    else:
+        assert not (await day.service.move(day.name, [1])).failed
+    (seat, _other) = await day.runtime.seats(day.classroom)
+    assert (seat.state, seat.generation) == (SeatState.STARTING, 2)
+    assert (await day.read(1))["mine.txt"] == b"mine"
 
 
 @every_runtime

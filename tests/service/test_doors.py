@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from pathlib import Path
 from time import monotonic
 
+import psutil
 import pytest
 
 from tests.service.conftest import MakeRoom
@@ -41,6 +43,35 @@ async def test_a_gateway_goes_on_when_the_program_that_started_it_ends_on_every_
     assert await program.wait() == 0
     client = await room.doors.client(room.classroom)
     assert client is not None
+    assert (await client.snapshot()).gateway
+
+
+async def test_a_gateway_whose_state_folder_was_removed_is_replaced_and_ends_with_the_class(
+    make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "YOUNG", 0)
+    room = await make_room()
+    await room.start()
+    files = room.doors.files(room.classroom.uid)
+    first = doors.locked_by(files.lock)
+    shutil.rmtree(files.lock.parent)
+    client = await room.start()
+    assert (await client.snapshot()).gateway
+    second = doors.locked_by(files.lock)
+    assert second not in (None, first)
+    shutil.rmtree(files.lock.parent)
+    assert await room.doors.stop(room.classroom)
+    assert [pid for pid in (first, second) if psutil.pid_exists(pid or 0)] == []
+
+
+async def test_a_gateway_of_another_state_folder_is_nobody_s_lost_one(
+    make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(doors, "YOUNG", 0)
+    room = await make_room()
+    client = await room.start()
+    elsewhere = doors.DetachedDoors(tmp_path, tmp_path, environment={"WORKSHOP_STATE_DIR": str(tmp_path)})
+    assert not await elsewhere.stop(room.classroom)
     assert (await client.snapshot()).gateway
 
 

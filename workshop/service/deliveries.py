@@ -45,9 +45,14 @@ class Deliveries:
         waiting = {number for push in pushed.pushes(self._wiring, uid) for number in push.waiting()}
         return tuple(sorted(waiting | set(moving.interrupted(self._wiring, uid))))
 
+    def _reachable(self, number: int) -> tuple[SeatState, ...]:
+        """States in which a seat can be given what it waits for; one that a killed move has made is started for it."""
+        moved = number in moving.interrupted(self._wiring, self._room.classroom.uid)
+        return (SeatState.READY, SeatState.PAUSED, *([SeatState.CREATING] if moved else []))
+
     async def _deliver(self, number: int) -> None:
         seat = self._room.facts.seats.get(number)
-        if seat is None or seat.record is None or state_of(seat) not in (SeatState.READY, SeatState.PAUSED):
+        if seat is None or seat.record is None or state_of(seat) not in self._reachable(number):
             return
         life = identity(seat.record)
         if monotonic() < self._not_before.get(life, 0):

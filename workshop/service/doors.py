@@ -15,19 +15,24 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic
-from typing import Any, Protocol
+from time import monotonic, time
+from typing import TYPE_CHECKING, Any, Protocol
 
 from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable, WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.model.snapshot import Snapshot
 from workshop.ports.build import Report, ignore_events
 
+if TYPE_CHECKING:
+    import psutil
+
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
+YOUNG = 5.0
+"""Seconds in which a gateway that starts may not hold its lock yet."""
 _BY_CODE: dict[str, type[WorkshopError]] = {
     error.code: error for error in (PortTaken, GatewayFailed, RuntimeUnreachable)
 }
@@ -98,6 +103,7 @@ class DetachedDoors:
             return classroom
         for folder in (self._sockets, self._logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(self._end_lost, classroom)
         reader, writer = os.pipe()
         try:
             self._spawn(classroom, writer)
@@ -161,12 +167,30 @@ class DetachedDoors:
         files = self.files(classroom.uid)
         if not is_locked(files.lock):
             _unlink(files)
-            return False
+            return await asyncio.to_thread(self._end_lost, classroom)
         client = await self.client(classroom)
         if client is not None:
             with contextlib.suppress(GatewayFailed):  # it may end before it answers; the lock tells
                 await client.act("stop", {})
         return await self._end_process(classroom, patience=STOP_TIMEOUT)
+
+    def _end_lost(self, classroom: Classroom) -> bool:
+        """End a gateway that nobody can reach any more: somebody removed this state folder while it ran.
+
+        It keeps the class's port, and what it writes down is lost. One of another state folder is left alone.
+        """
+        import psutil
+
+        lost = lost_gateways(classroom.uid, self._environment.get("WORKSHOP_STATE_DIR", ""), self.files(classroom.uid))
+        for process in lost:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, stubborn = psutil.wait_procs(lost, timeout=STOP_TIMEOUT)
+        for process in stubborn:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(stubborn, timeout=STOP_TIMEOUT)
+        return bool(lost)
 
     async def end_forward(self, classroom: Classroom) -> bool:
         """End a process that only leads to a gateway elsewhere. False when there was none."""
@@ -198,6 +222,30 @@ class DetachedDoors:
 
 def door_files(sockets: Path, logs: Path, uid: str) -> DoorFiles:
     return DoorFiles(sockets / f"{uid}.sock", sockets / f"{uid}.lock", logs / f"gateway-{uid}.log")
+
+
+def lost_gateways(uid: str, state: str, files: DoorFiles) -> list[psutil.Process]:
+    """Processes of ours that hold this classroom's gateway for this state folder, while nobody holds its lock."""
+    import psutil
+
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if "gateway" not in words or _after(words, "--uid") != uid or time() - process.create_time() < YOUNG:
+                continue
+            mine = process.uids().real == os.getuid() and process.environ().get("WORKSHOP_STATE_DIR") == state
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+        if mine:
+            found.append(process)
+    return [] if is_locked(files.lock) else found
+
+
+def _after(words: Sequence[str], flag: str) -> str:
+    """The word that follows a flag; empty where there is none."""
+    at = words.index(flag) + 1 if flag in words else len(words)
+    return words[at] if at < len(words) else ""
 
 
 @contextlib.contextmanager

@@ -21,7 +21,7 @@ from workshop.core.launch import seat_command
 from workshop.core.provision import provision, starts_at_once
 from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
 from workshop.model.seat import SeatRecord, SeatState, seat_name
-from workshop.ports.build import Report
+from workshop.ports.build import Report, ignore_events
 from workshop.service import rooms, seat_files
 from workshop.service.acts import each, records_of, refresh
 from workshop.service.archive import take
@@ -44,7 +44,7 @@ async def move(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, r
             if begun is None:
                 raise SeatFailed(f"Seat {seat_name(number)} is being moved already.")
             if begun.archive is not None and records[number].generation >= begun.generation:
-                await begun.deliver(room, records[number])
+                await begun.deliver(room, await _successor(room, number, begun.generation, report=report))
                 return "an earlier move was finished: its files are back"
             return await _move(wiring, room, records[number], begun, report=report)
 
@@ -63,27 +63,39 @@ async def _move(wiring: Wiring, room: rooms.FoundRoom, old: SeatRecord, begun: _
         file = wiring.state_dir / "archive" / room.classroom.name / f"seat-{seat_name(number)}-{stamp}-moved.tar.gz"
         taken = await take(room, number, base.files, file)
         begun.write(old.generation + 1, file, deleted_as_json(taken.changes))
-        facts = await room.runtime.facts()
-        (outcome,) = await provision(
-            room.runtime,
-            room.classroom,
-            {number: seat_command(room.classroom, number)},
-            at_once=starts_at_once(facts.cpus),
-            generation=old.generation + 1,
-            report=report,
-        )
-        if outcome.error is not None or outcome.record is None:
-            reason = outcome.error.message if outcome.error else "It was not made."
-            raise SeatFailed(f"{reason} Its files are in {file}.")
+        try:
+            new = await _successor(room, number, old.generation + 1, report=report)
+        except SeatFailed as error:
+            raise SeatFailed(f"{error.message} Its files are in {file}.") from error
     except BaseException:
         await _leave_as_it_was(room, old, begun, thaw=paused)
         raise
     if old.memory_limit > room.classroom.limits.memory_bytes:
         await room.runtime.set_memory(room.classroom, number, old.memory_limit)
-    await begun.deliver(room, outcome.record)
+    await begun.deliver(room, new)
     wiring.store.record(room.classroom.uid, "move", "a new seat under the same link", seat=number)
     kept = sum(change.state in (State.NEW, State.CHANGED) for change in taken.changes)
     return f"a new seat with {kept} own files"
+
+
+async def _successor(room: rooms.FoundRoom, number: int, generation: int, *, report: Report) -> SeatRecord:
+    """The new seat, which answers: made, or the one that a move which was killed has made and perhaps not started.
+
+    Raises:
+        SeatFailed: it could not be made or started.
+    """
+    facts = await room.runtime.facts()
+    (outcome,) = await provision(
+        room.runtime,
+        room.classroom,
+        {number: seat_command(room.classroom, number)},
+        at_once=starts_at_once(facts.cpus),
+        generation=generation,
+        report=report,
+    )
+    if outcome.error is not None or outcome.record is None:
+        raise SeatFailed(outcome.error.message if outcome.error else "It was not made.")
+    return outcome.record
 
 
 async def _paused(room: rooms.FoundRoom, old: SeatRecord) -> bool:
@@ -185,7 +197,8 @@ async def finish(wiring: Wiring, room: rooms.FoundRoom, record: SeatRecord) -> N
         if begun is None:
             return
         if begun.archive is not None and record.generation >= begun.generation:
-            await begun.deliver(room, record)
+            new = await _successor(room, record.number, begun.generation, report=ignore_events)
+            await begun.deliver(room, new)
             log.info("the move of seat %s was finished", record.number)
             return
         if record.state is SeatState.PAUSED and begun.generation:
