@@ -72,6 +72,16 @@ async def test_everything_takes_the_whole_home(day: Day, tmp_path: Path) -> None
     assert archive(report.seats[0].file).items() >= (REPOSITORY | {"a.txt": b"abc"}).items()
 
 
+@real_runtimes
+async def test_files_in_a_folder_that_their_owner_has_closed_are_work_too(day: Day, tmp_path: Path) -> None:
+    day.claim(1)
+    await day.sh(1, "mkdir closed && echo mine > closed/work.txt && chmod 0 closed")
+    with pytest.raises(PartlyDone, match="1 seat has work"):
+        await day.service.down(day.name)
+    await day.service.collect(day.name, to=tmp_path)
+    assert archive(tmp_path / "seat-01.tar.gz") == {"closed/work.txt": b"mine\n"}
+
+
 @every_runtime
 async def test_a_stopped_seat_is_collected_like_any_other(day: Day, tmp_path: Path) -> None:
     day.claim(1)

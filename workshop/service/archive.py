@@ -71,7 +71,7 @@ async def take(
     with ArchiveFile(file) as archive:
         missing: tuple[str, ...] = ()
         gathering = _Gathering(archive, baseline, everything=everything)
-        if quick is None or everything:
+        if quick is None or everything or quick.has_closed_folders:
             await in_thread(room.runtime.read_files(room.classroom, number, "."), gathering.compared)
             files = gathering.seen
         else:

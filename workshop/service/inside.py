@@ -32,10 +32,13 @@ def main(words: str) -> None:
     sys.stdout.write(json.dumps(work(order)) + "\n")
 
 
-def walk(junk: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str], float]]:
+def walk(junk: Iterable[str], errors: dict[str, str] | None = None) -> Iterator[tuple[str, os.DirEntry[str], float]]:
     """Every file and link below the current folder: its path with slashes, its entry, and since when it is there.
 
     That is the latest change of status of its folders: who moves a folder changes that one's own.
+
+    Args:
+        errors: gets the folders that cannot be looked into, with a slash at the end, and why.
     """
     patterns = [fnmatch.translate(pattern) for pattern in junk]
     is_junk = re.compile("|".join(patterns)).match if patterns else _no
@@ -44,7 +47,11 @@ def walk(junk: Iterable[str]) -> Iterator[tuple[str, os.DirEntry[str], float]]:
         folder, since = folders.pop()
         try:
             entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
-        except OSError:
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            if errors is not None:
+                errors[folder or "./"] = str(error.strerror)
             continue
         for entry in entries:
             path = folder + entry.name
@@ -89,7 +96,8 @@ def list_files(order: dict[str, Any]) -> dict[str, Any]:
     files: dict[str, Any] = {}
     links: dict[str, str] = {}
     errors: dict[str, str] = {}
-    for path, entry, since in walk(order.get("junk", ())) if wanted is None else _named(wanted):
+    found = walk(order.get("junk", ()), errors) if wanted is None else _named(wanted)
+    for path, entry, since in found:
         try:
             if entry.is_symlink():
                 links[path] = os.readlink(path)

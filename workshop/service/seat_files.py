@@ -30,7 +30,12 @@ class Listing:
 
     files: dict[str, FileFact] = field(default_factory=dict)
     errors: dict[str, str] = field(default_factory=dict)
-    """Paths that could not be read, and why."""
+    """Paths that could not be read, and why; a folder with a slash at its end."""
+
+    @property
+    def has_closed_folders(self) -> bool:
+        """Whether there are files that it does not know of: the seat's own user may not look into their folder."""
+        return any(path.endswith("/") for path in self.errors)
 
 
 @cache
