@@ -369,6 +369,20 @@ async def test_websockets_pass_with_their_subprotocol_and_close_code(house: Hous
     assert (closing.data, closing.extra) == (4001, "as asked")
 
 
+@pytest.mark.parametrize("value", ["né".encode(), "日本".encode(), b"\xff\xfe"])
+async def test_a_cookie_of_any_bytes_keeps_no_websocket_out(house: House, student: Student, value: bytes) -> None:
+    cookie = next(entry for entry in student.session.cookie_jar if "seat" in entry.key)
+    reader, writer = await asyncio.open_connection("127.0.0.1", house.room.classroom.door.port)
+    writer.write(
+        f"GET /seat/01/socket HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        f"Cookie: {cookie.key}={cookie.value}; mine=".encode() + value + b"\r\n\r\n"
+    )
+    assert b" 101 " in await reader.readline()
+    writer.close()
+    assert house.servers[1].requests[-1][2]["Cookie"].encode("utf-8", "surrogateescape") == b"mine=" + value
+
+
 async def test_large_frames_pass_whole(house: House, student: Student) -> None:
     socket = await _socket(student, house)
     body = bytes(range(256)) * (64 * MB // 256)

@@ -157,6 +157,38 @@ async def test_who_guesses_codes_is_slowed_and_others_are_not(
         assert page.status == 200
 
 
+async def test_a_room_behind_one_address_gets_in_while_somebody_in_it_guesses(
+    open_house: OpenHouse, student_of: NewStudent
+) -> None:
+    house = await open_house(pin="4711")
+    guesser, neighbour = student_of(house), student_of(house)
+    for _ in range(FREE_TRIES):
+        await guesser.session.get("/s/22222222")
+        await guesser.session.get("/s/not-a-code")
+    line = [asyncio.ensure_future(guesser.session.get("/s/22222222")) for _ in range(WAITING_AT_MOST + 5)]
+    await asyncio.wait(line, timeout=2, return_when=asyncio.FIRST_COMPLETED)
+    async with asyncio.timeout(2):
+        await neighbour.enter(2)
+        wrong_pin = await student_of(house).take(pin="1234")
+        right_pin = await student_of(house).take(pin="4711")
+    assert (wrong_pin.status, right_pin.status) == (403, 303), "who guesses codes is no reason to slow down PINs"
+    for waiting in line:
+        waiting.cancel()
+    await asyncio.gather(*line, return_exceptions=True)
+
+
+async def test_a_flood_of_guesses_lets_nobody_of_its_address_find_out_at_once(
+    house: House, student_of: NewStudent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.gateway.attempts.FLOOD", FREE_TRIES + 1)
+    guesser = student_of(house)
+    for _ in range(FREE_TRIES + 1):
+        await guesser.session.get("/s/22222222")
+    began = time.monotonic()
+    await guesser.enter(1)
+    assert time.monotonic() - began > 0.9
+
+
 def test_the_memory_of_wrong_tries_is_bounded() -> None:
     attempts = Attempts()
     for number in range(10_000):

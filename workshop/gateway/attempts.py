@@ -1,4 +1,9 @@
-"""Slows down who tries codes: 60 wrong ones a minute and address are free, then one try a second."""
+"""Slows down who tries codes or PINs: 60 wrong ones a minute and address are free, then one try a second.
+
+A whole room can share one address, behind a router, a reverse proxy or a cluster's entrance. So a right code passes at
+once although its address is being slowed: at `FLOOD` tries a minute, a day of guessing hits one of 200 seats with a chance
+of 1 in 380. Above `FLOOD`, right ones wait as well. A PIN is short, and always waits.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 FREE_TRIES = 60
+FLOOD = 6000
+"""Wrong tries of one address within `WINDOW`, above which no code of it is looked at before it has waited."""
 WINDOW = 60.0
 SLOW_SECONDS = 1.0
 """Between two tries of an address that used up its free ones."""
@@ -30,7 +37,7 @@ class _Address:
 
 
 class Attempts:
-    """Counts wrong codes and PINs by address. Right ones cost nothing, but wait in the same line."""
+    """Counts the wrong tries of one kind (codes, PINs) by address."""
 
     def __init__(self, *, clock: Callable[[], float] = monotonic, slow_seconds: float = SLOW_SECONDS) -> None:
         self._clock = clock
@@ -54,6 +61,11 @@ class Attempts:
                 await asyncio.sleep(self._slow_seconds)
         finally:
             entry.waiting -= 1
+
+    def is_flood(self, address: str) -> bool:
+        """Whether so many wrong tries come from the address that a right one must wait as well."""
+        entry = self._addresses.get(address)
+        return entry is not None and self._fresh(entry).wrong >= FLOOD
 
     def wrong(self, address: str) -> None:
         """Count a wrong try."""

@@ -42,7 +42,8 @@ class Join:
         seating: Seating,
         cookies: Cookies,
         pages: Pages,
-        attempts: Attempts,
+        codes: Attempts,
+        pins: Attempts,
         waiting: WaitingRoom,
         peers: Peers,
         settings: GatewaySettings,
@@ -51,7 +52,8 @@ class Join:
         self._seating = seating
         self._cookies = cookies
         self._pages = pages
-        self._attempts = attempts
+        self._codes = codes
+        self._pins = pins
         self._waiting = waiting
         self._peers = peers
         self._settings = settings
@@ -186,10 +188,10 @@ class Join:
         if not pin:
             return True
         client = self._seats.origin.client(request)
-        await self._attempts.admit(client)
+        await self._pins.admit(client)
         if hmac.compare_digest(typed.strip().encode(), pin.encode()):
             return True
-        self._attempts.wrong(client)
+        self._pins.wrong(client)
         return False
 
     # Codes
@@ -218,12 +220,23 @@ class Join:
         return self._to_seat(request, number, browser)
 
     async def _number(self, request: web.BaseRequest, typed: str) -> int | None:
+        """The seat of a code, at once if it is right; a wrong one may have to wait for its answer.
+
+        Raises:
+            TooManyTries: too many tries of this address wait already.
+        """
         client = self._seats.origin.client(request)
-        await self._attempts.admit(client)
+        flood = self._codes.is_flood(client)
+        if flood:
+            await self._codes.admit(client)
         code = normalise_code(typed)
         number = self._seats.number_of(code) if code else None
         if number is None:
-            self._attempts.wrong(client)
+            try:
+                if not flood:
+                    await self._codes.admit(client)
+            finally:
+                self._codes.wrong(client)
         return number
 
     # Waiting room

@@ -89,7 +89,9 @@ class Gateway:
         self._check = RoomCheckPage(self._seats, cookies, pages, report)
         take_home = TakeHome(room, self._seats, pages)
         self._peers = Peers(self._seats, seating, cookies, joining=self._settings.join)
-        join = Join(self._seats, seating, cookies, pages, Attempts(), self._waiting, self._peers, self._settings)
+        join = Join(
+            self._seats, seating, cookies, pages, Attempts(), Attempts(), self._waiting, self._peers, self._settings
+        )
         visits = Visits(self._seats, cookies, pages, join, self._peers, report)
         self._front = Front(
             self._seats, seating, cookies, pages, join, visits, self._seat_page, take_home, self._check, self._proxy,

@@ -157,7 +157,9 @@ class SeatEnd(End):
         """
         assert self._http is not None
         assert self.transport is not None
-        request = h11.Request(method="GET", target=target, headers=headers)
+        # values are the browser's own bytes: cookies of notebooks are often not ASCII
+        lines = [(name.encode("ascii"), value.encode("utf-8", "surrogateescape")) for name, value in headers]
+        request = h11.Request(method=b"GET", target=target.encode("ascii"), headers=lines)
         self.transport.write(self._http.send(request) or b"")
         self._http.send(h11.EndOfMessage())
         try:
