@@ -138,6 +138,14 @@ async def test_a_wrong_code_is_told_kindly_and_opens_nothing(house: House, stude
         assert answer.headers["Location"] == "/join?why=seat"
 
 
+@pytest.mark.parametrize("path", ["/join/take", "/join/code"])
+async def test_the_address_of_a_forms_answer_opened_again_leads_to_the_join_page(
+    house: House, student_of: NewStudent, path: str
+) -> None:
+    async with student_of(house).get(path) as page:
+        assert (page.status, page.url.path) == (200, "/join")
+
+
 async def test_a_code_that_was_mistyped_stays_in_its_field_as_text(house: House, student_of: NewStudent) -> None:
     student = student_of(house)
     form = {"token": await student.form_token(), "code": 'AB"><b>CD EFGH'}

@@ -376,7 +376,9 @@ async def test_a_cookie_of_any_bytes_keeps_no_websocket_out(house: House, studen
     writer.write(
         f"GET /seat/01/socket HTTP/1.1\r\nHost: x\r\nOrigin: http://x\r\nUpgrade: websocket\r\n"
         f"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        f"Cookie: {cookie.key}={cookie.value}; mine=".encode() + value + b"\r\n\r\n"
+        f"Cookie: {cookie.key}={cookie.value}; mine=".encode()
+        + value
+        + b"\r\n\r\n"
     )
     assert b" 101 " in await reader.readline()
     writer.close()

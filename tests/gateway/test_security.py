@@ -5,14 +5,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import re
 import time
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from tests.gateway.conftest import House, NewStudent, OpenHouse, Student
+from tests.gateway.conftest import House, NewStudent, OpenHouse, Student, until
 from workshop.gateway.attempts import FREE_TRIES, WAITING_AT_MOST, Attempts, TooManyTries
 from workshop.model.code import ALPHABET
 
@@ -164,7 +166,6 @@ async def test_a_room_behind_one_address_gets_in_while_somebody_in_it_guesses(
     guesser, neighbour = student_of(house), student_of(house)
     for _ in range(FREE_TRIES):
         await guesser.session.get("/s/22222222")
-        await guesser.session.get("/s/not-a-code")
     line = [asyncio.ensure_future(guesser.session.get("/s/22222222")) for _ in range(WAITING_AT_MOST + 5)]
     await asyncio.wait(line, timeout=2, return_when=asyncio.FIRST_COMPLETED)
     async with asyncio.timeout(2):
@@ -197,6 +198,28 @@ def test_the_memory_of_wrong_tries_is_bounded() -> None:
 
 
 # Smuggling and nonsense
+
+
+@contextlib.asynccontextmanager
+async def _asked(open_house: OpenHouse, student_of: NewStudent, answer: bytes) -> AsyncIterator[bytes]:
+    """What a browser gets from a seat whose server answers every request with these bytes."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(answer)
+            await writer.drain()
+        writer.close()
+
+    house = await open_house(servers=0)
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        house.room.ready(1, f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        student = student_of(house)
+        await student.enter(1)
+        cookie = next(f"{cookie.key}={cookie.value}" for cookie in student.session.cookie_jar if "seat" in cookie.key)
+        head = f"GET /seat/01/x HTTP/1.1\r\nHost: x\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n"
+        yield await raw(house, head.encode(), seconds=3)
+        await assert_serves(house)
 
 
 def _smuggled(cookie: str) -> list[bytes]:
@@ -283,11 +306,65 @@ async def test_many_slow_connections_leave_the_gateway_serving(house: House) -> 
 async def test_a_connection_that_never_finishes_its_request_is_closed(
     open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workshop.gateway.server.IDLE_SECONDS", 0.5)
+    monkeypatch.setattr("workshop.gateway.http_server.IDLE_SECONDS", 0.5)
     house = await open_house()
     began = time.monotonic()
     assert await raw(house, b"GET /join HTTP/1.1\r\nX-Slow: ", seconds=10) == b""
     assert time.monotonic() - began < 5
+
+
+async def test_one_address_cannot_take_every_connection(open_house: OpenHouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workshop.gateway.server.raise_file_limit", lambda: 60)
+    house = await open_house()
+    port = house.room.classroom.door.port
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(20)]
+    assert await raw(house, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", seconds=2) == b""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0))
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert b"200 OK" in await reader.readline(), "another address is let in"
+    for _, open_ in (*held, (reader, writer)):
+        open_.close()
+    await until(lambda: not house.gateway.connections)
+    await assert_serves(house)
+
+
+@pytest.mark.parametrize(
+    "data", [b"GET /" + b"a" * 20_000, b"GET / HTTP/1.1\r\nCookie: a=" + b"b" * 20_000, b"\x16\x03"]
+)
+async def test_what_is_no_request_is_answered_without_repeating_it(house: House, data: bytes) -> None:
+    answer = await raw(house, data + b"\r\n\r\n", seconds=2)
+    assert b"aiohttp" not in answer
+    assert b"Python" not in answer
+    assert data[-20:] not in answer
+    assert (b"cookies" in answer) == (len(data) > 10_000), "a browser with too many cookies is told what to do"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\nGET /join HTTP/1.1\r\n\r\n",
+        b"HTTP/1.1 000 What\r\nContent-Length: 2\r\n\r\nok", b"HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nX: a\rSet-Cookie: workshop-x=1\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 5\r\n\r\nokokok",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello", b"\0" * 100, b"",
+    ],
+)  # fmt: skip
+async def test_what_a_seat_must_not_answer_is_a_seat_that_does_not_answer(
+    open_house: OpenHouse, student_of: NewStudent, answer: bytes
+) -> None:
+    async with _asked(open_house, student_of, answer) as got:
+        assert got.startswith(b"HTTP/1.1 503 ")
+        assert got.count(b"HTTP/1.1") == 1
+        assert b"workshop-x" not in got
+
+
+async def test_a_seats_header_with_control_signs_is_left_out(open_house: OpenHouse, student_of: NewStudent) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nX-Mine: \x1b[31m\r\nX-Fine: a\tb\r\nContent-Length: 2\r\n\r\nok"
+    async with _asked(open_house, student_of, answer) as got:
+        assert got.startswith(b"HTTP/1.1 200 OK")
+        assert b"X-Mine" not in got
+        assert b"X-Fine: a\tb" in got
 
 
 async def test_compressed_bodies_are_not_unpacked_here(house: House, student_of: NewStudent) -> None:

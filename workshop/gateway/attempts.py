@@ -1,8 +1,8 @@
 """Slows down who tries codes or PINs: 60 wrong ones a minute and address are free, then one try a second.
 
 A whole room can share one address, behind a router, a reverse proxy or a cluster's entrance. So a right code passes at
-once although its address is being slowed: at `FLOOD` tries a minute, a day of guessing hits one of 200 seats with a chance
-of 1 in 380. Above `FLOOD`, right ones wait as well. A PIN is short, and always waits.
+once although its address is being slowed: who tries `FLOOD` codes a minute for a day has a chance of 1 in 380 to hit
+one of 200 seats. Above `FLOOD`, right ones wait as well. A PIN is short, and always waits.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from workshop.gateway.attempts import TooManyTries
 from workshop.gateway.cookies import Cookies
 from workshop.gateway.guest import Guest
 from workshop.gateway.join import Join
-from workshop.gateway.pages import ASSETS_PATH, Pages, answer_json, redirect, send_on, wants_page
+from workshop.gateway.pages import ASSETS_PATH, SERVER, Pages, answer_json, redirect, send_on, wants_page
 from workshop.gateway.peers import PATH as PEERS_PATH
 from workshop.gateway.peers import Peers
 from workshop.gateway.proxy import SAFE, Proxy, SeatSilent
@@ -130,16 +130,18 @@ class Front:
                 return await self._join.take(request)
             case ("POST", "/join/code"):
                 return await self._join.code(request)
+            case ("GET", "/join/take" | "/join/code"):  # a form's answer that is opened again, by a restored tab say
+                return redirect("/join")
             case ("GET", "/join/wait"):
                 return await self._join.wait(request)
             case ("POST", "/join/wait"):
                 return await self._join.ask(request)
             case ("GET", "/healthz"):
-                return web.Response(text="ok\n", headers={"Cache-Control": "no-store"})
+                return web.Response(text="ok\n", headers=SERVER | {"Cache-Control": "no-store"})
             case ("GET", "/favicon.ico"):
                 return self._pages.asset(request, "icon.svg") or self._problem(request, 404, "missing")
             case ("GET", "/robots.txt"):
-                return web.Response(text="User-agent: *\nDisallow: /\n")
+                return web.Response(text="User-agent: *\nDisallow: /\n", headers=SERVER)
             case _:
                 return self._problem(request, 404, "missing")
 

@@ -35,6 +35,7 @@ _NOT_FOR_BROWSERS = HOP_BY_HOP | frozenset(
         "set-cookie", "location", "content-location", "service-worker-allowed", "x-frame-options",
     )
 )  # fmt: skip
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _FRAME_ANCESTORS = re.compile(r"frame-ancestors[^;]*", re.IGNORECASE)
 
 
@@ -78,13 +79,13 @@ def returned(
     if named := given.getall("Connection", None):
         dropped = dropped | {name.strip().lower() for line in named for name in line.split(",")}
     headers: CIMultiDict[str] = CIMultiDict(
-        [(name, value) for name, value in given.items() if name.lower() not in dropped]
+        [(name, value) for name, value in given.items() if name.lower() not in dropped and not _CONTROL.search(value)]
     )
     for line in given.getall("Set-Cookie", ()):
         if kept := scoped_cookie(line, seat_path):
             headers.add("Set-Cookie", kept)
     for name in ("Location", "Content-Location"):
-        if target := given.get(name):
+        if (target := given.get(name)) and not _CONTROL.search(target):
             headers[name] = scoped_location(target, upstream, origins, seat_path)
     if allowed := given.get("Service-Worker-Allowed"):
         headers["Service-Worker-Allowed"] = allowed if allowed.startswith(seat_path) else seat_path
@@ -102,7 +103,7 @@ def scoped_cookie(line: str, seat_path: str) -> str:
     """A seat's `Set-Cookie` kept to the seat's path and host; empty if it takes one of our names."""
     pair, *attributes = [part.strip() for part in line.split(";")]
     name = pair.partition("=")[0].strip()
-    if not name or name.lower().startswith((PREFIX, "__host-")):
+    if not name or _CONTROL.search(line) or name.lower().startswith((PREFIX, "__host-")):
         return ""
     path = seat_path
     kept = [pair]

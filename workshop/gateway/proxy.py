@@ -98,6 +98,9 @@ class Proxy:
                 raise web.HTTPRequestEntityTooLarge(max_size=self._max_body, actual_size=body.total) from error
             raise SeatSilent(type(error).__name__) from error
         async with answer:
+            if not 200 <= answer.status < 600:
+                answer.close()
+                raise SeatSilent(f"status {answer.status}")
             back = returned(answer.headers, upstream, origins, seat_path)
             if plan is not None and (packed := await _packed(plan, answer, back)) is not None:
                 return packed

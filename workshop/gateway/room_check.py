@@ -14,7 +14,7 @@ from aiohttp import WSMsgType, web
 from workshop.gateway.cookies import Cookies
 from workshop.gateway.forms import BadForm, read_json
 from workshop.gateway.join import is_phone
-from workshop.gateway.pages import Pages, answer_json
+from workshop.gateway.pages import SERVER, Pages, answer_json
 from workshop.gateway.seatmap import SeatMap
 from workshop.model.events import RoomChecked
 from workshop.model.room_check import RoomCheck, Trouble
@@ -63,7 +63,7 @@ class RoomCheckPage:
             case ("GET", "/check/echo"):
                 return await self._echo(request)
             case ("GET", "/check/blob"):
-                headers = {"Cache-Control": "no-store, no-transform", "X-Check": MARK}
+                headers = SERVER | {"Cache-Control": "no-store, no-transform", "X-Check": MARK}
                 return web.Response(body=self._blob, content_type="application/octet-stream", headers=headers)
             case ("GET", "/check/time"):
                 return answer_json({"mark": MARK, "now": self._now().timestamp()})

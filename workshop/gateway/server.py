@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-import resource
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from workshop.gateway.compression import Compression
 from workshop.gateway.control import ControlServer
 from workshop.gateway.cookies import Cookies
 from workshop.gateway.front import Front
+from workshop.gateway.http_server import SHARE, HttpServer, raise_file_limit
 from workshop.gateway.join import Join
 from workshop.gateway.pages import Pages
 from workshop.gateway.peers import Peers
@@ -40,9 +40,6 @@ from workshop.ports.store import Store
 
 log = logging.getLogger(__name__)
 
-IDLE_SECONDS = 75.0
-"""A connection without a whole request for this long is closed: slow senders hold nothing for ever."""
-HEADER_LINE, HEADER_COUNT = 16_384, 128
 BACKLOG = 1024
 STOP_SECONDS = 0.7
 """For requests that are under way; streams would never end by themselves."""
@@ -98,6 +95,7 @@ class Gateway:
             self._peers, seat_bar=self._settings.seat_bar, report=report,
         )  # fmt: skip
         self._certificate: Certificate | None = None
+        self._connections = 0
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
         self._address: asyncio.Task[None] | None = None
@@ -109,6 +107,12 @@ class Gateway:
         """The port that is listened on; known after `start`."""
         assert self._runner is not None
         return int(self._runner.addresses[0][1])
+
+    @property
+    def connections(self) -> int:
+        """How many connections of browsers are open."""
+        server = self._runner.server if self._runner is not None else None
+        return len(server.connections) if server is not None else 0
 
     async def start(self) -> None:
         """Open the door, then the control socket.
@@ -125,7 +129,7 @@ class Gateway:
         if settings.certificate and settings.key:
             self._certificate = Certificate(settings.certificate, settings.key)
         refuse_public(host, tls=self._certificate is not None, allow_public=settings.allow_public)
-        _raise_file_limit()
+        self._connections = raise_file_limit() // SHARE
         await self._proxy.start()
         await self._peers.start()
         try:
@@ -144,17 +148,7 @@ class Gateway:
             self._run(run_pulses(self._room, self.presence, self._report, interval=self._pulse_interval))
 
     async def _listen(self, host: str, port: int) -> None:
-        server = web.Server(
-            self._front,
-            handler_cancellation=True,
-            keepalive_timeout=IDLE_SECONDS,
-            max_line_size=HEADER_LINE,
-            max_field_size=HEADER_LINE,
-            max_headers=HEADER_COUNT,
-            auto_decompress=False,
-            access_log=None,
-            logger=_quiet_logger(),
-        )
+        server = HttpServer(self._front, most_of_one_address=self._connections)
         self._runner = web.ServerRunner(server, shutdown_timeout=STOP_SECONDS)
         await self._runner.setup()
         self._site = await self._open(host, port)
@@ -260,25 +254,3 @@ def _listen_error(error: OSError, host: str, port: int) -> Exception:
             )
         case _:
             return GatewayFailed(f"The gateway cannot listen on {host}, port {port}: {error.strerror or error}.")
-
-
-def _raise_file_limit() -> None:
-    """A class of 200 holds a few thousand connections; many systems give 1024 files at first."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(65_536, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-
-
-def _quiet_logger() -> logging.Logger:
-    """The HTTP server's own log, without what requests say: it may hold codes and names."""
-    logger = logging.getLogger("workshop.gateway.http")
-    logger.addFilter(_without_details)
-    return logger
-
-
-def _without_details(record: logging.LogRecord) -> bool:
-    if record.exc_info and record.exc_info[1] is not None:
-        record.msg = f"{record.msg} ({type(record.exc_info[1]).__name__})"
-        record.exc_info = None
-    return True
