@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 from tests.gateway.conftest import House, NewStudent, OpenHouse, free_port, until
@@ -188,6 +189,38 @@ async def test_opening_a_link_twice_in_one_browser_is_one_browser(house: House, 
     await student.enter(1)
     await student.enter(1)
     assert house.store.browsers(house.uid)[1] == 1
+
+
+async def test_who_has_a_seat_is_asked_before_a_link_leads_to_another(house: House, student_of: NewStudent) -> None:
+    student = student_of(house)
+    await student.enter(1)
+    async with student.get(f"/s/{house.code(2)}") as page:
+        text = await page.text()
+        assert (page.status, page.url.path[:3]) == (200, "/s/")
+        assert "Back to my seat 01" in text
+        assert "Go to seat 02" in text
+        assert "Set-Cookie" not in page.headers
+    assert [claim.number for claim in house.store.claims(house.uid)] == [1]
+    async with student.get("/join") as page:
+        assert page.url.path == "/seat/01/"
+    fields = dict(re.findall(r'name="(token|code)" value="([^"]+)"', text))
+    async with student.session.post("/join/code", data=fields, headers={"Origin": house.url}) as page:
+        assert page.url.path == "/seat/02/"
+    async with student.get("/join") as page:
+        assert page.url.path == "/seat/02/"
+    async with student.get(f"/s/{house.code(2)}", allow_redirects=False) as answer:
+        assert answer.status == 303
+
+
+async def test_a_browser_that_keeps_no_cookies_is_told_so(house: House) -> None:
+    async with (
+        aiohttp.ClientSession(
+            house.url, cookie_jar=aiohttp.DummyCookieJar(), headers={"Accept": "text/html"}
+        ) as session,
+        session.get(f"/s/{house.code(1)}") as page,
+    ):
+        assert page.url.path == "/join"
+        assert "allow cookies" in await page.text()
 
 
 async def test_a_phone_is_shown_its_code_large_and_may_open_there(house: House, student_of: NewStudent) -> None:

@@ -17,6 +17,7 @@ from workshop.config.paths import paths
 from workshop.config.themes import load_themes
 from workshop.model import events
 from workshop.model.room_check import Trouble
+from workshop.model.visit import visit_link
 
 pytestmark = pytest.mark.browser
 
@@ -153,6 +154,34 @@ async def test_a_message_is_shown_and_once_read_stays_read(house: House, new_pag
     await page.locator("#message-items", has_text="until 11").wait_for()
     await page.keyboard.press("Escape")
     assert not await page.locator("#message-list").is_visible()
+
+
+async def test_without_javascript_the_join_page_says_what_is_needed_and_works(house: House, new_page: NewPage) -> None:
+    page = await new_page(java_script_enabled=False)
+    await page.goto(house.url)
+    await page.locator("noscript p").get_by_text("Your seat needs JavaScript").wait_for(state="attached")
+    await page.get_by_role("button", name="Take a seat").click()
+    await page.wait_for_url("**/seat/01/")
+
+
+async def test_an_instructors_tab_says_when_the_visit_went_on_and_works_again_with_a_new_link(
+    house: House, new_page: NewPage
+) -> None:
+    def way_in(number: int) -> str:
+        return visit_link(house.room.classroom, number, datetime.now(UTC) + timedelta(hours=1))
+
+    first = await new_page()
+    await first.goto(way_in(1))
+    await first.get_by_text("You are here as the instructor").wait_for()
+    second = await first.context.new_page()
+    await second.goto(way_in(2))
+    await first.locator("#link").get_by_text("You went on to another seat").wait_for()
+    stolen = "fetch('/seat/01/echo').then(answer => answer.status)"
+    assert await second.evaluate(stolen) == 403, "what runs in seat 2 reaches seat 1 through the instructor"
+    again = await first.context.new_page()
+    await again.goto(way_in(1))
+    await first.get_by_text("You are here as the instructor").wait_for()
+    await second.locator("#link").get_by_text("You went on to another seat").wait_for()
 
 
 async def test_a_name_reaches_the_instructor(house: House, new_page: NewPage) -> None:

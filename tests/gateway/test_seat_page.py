@@ -120,7 +120,7 @@ async def test_what_our_own_page_did_not_send_is_refused(
 
 
 async def test_one_seats_form_token_is_no_use_at_another(house: House, student: Student) -> None:
-    await student.enter(2)
+    await student.type_code(2)
     token = (await _config(student, "/seat/02/"))["token"]
     assert (await _send(student, "help", {"on": True}, token)).status == 403
 

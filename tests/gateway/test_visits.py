@@ -143,10 +143,23 @@ async def test_a_link_that_ran_out_or_was_changed_opens_nothing(
 async def test_the_cookie_of_one_seat_is_no_use_at_another(house: House, student_of: NewStudent) -> None:
     visitor = student_of(house)
     await visit(house, visitor)
-    (value,) = [value for name, value in visitor.cookies().items() if "visit" in name]
+    (value,) = [value for name, value in visitor.cookies().items() if "-visit-" in name]
     stolen = {"Cookie": f"workshop-visit-{house.uid}={value}"}
     async with student_of(house).get("/seat/02/?ui", headers=stolen, allow_redirects=False) as answer:
         assert answer.status == 303
+
+
+async def test_a_visit_ends_where_the_next_begins(house: House, student_of: NewStudent) -> None:
+    visitor = student_of(house)
+    await visit(house, visitor, 1)
+    await visit(house, visitor, 1)
+    assert (await visitor.session.get("/seat/01/echo")).status == 200
+    await visit(house, visitor, 2)
+    # a page of seat 2, which its participant wrote, asks for what seat 1 has
+    assert (await visitor.session.get("/seat/01/echo", headers={"Accept": "*/*"})).status == 403
+    assert (await visitor.session.get("/seat/02/echo")).status == 200
+    await visit(house, visitor, 1)
+    assert (await visitor.session.get("/seat/01/echo")).status == 200
 
 
 async def test_whoever_then_comes_with_the_seats_code_is_a_participant(house: House, student_of: NewStudent) -> None:

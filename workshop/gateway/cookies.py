@@ -24,6 +24,8 @@ from workshop.gateway.guest import Guest
 from workshop.model.classroom import Classroom
 from workshop.model.code import derive_secret
 from workshop.model.parts import class_uid
+from workshop.model.seat import parse_seat_name, seat_name
+from workshop.model.visit import PATH as VISIT_PATH
 from workshop.model.visit import is_visit_token
 
 PREFIX = "workshop-"
@@ -45,6 +47,7 @@ class Cookies:
         self.seat_name = f"{PREFIX}seat-{uid}"
         self.browser_name = f"{PREFIX}browser-{uid}"
         self.visit_name = f"{PREFIX}visit-{uid}"
+        self.visited_name = f"{PREFIX}visited-{uid}"
         self._known: dict[tuple[int, str], str] = {}
 
     def new_browser(self) -> str:
@@ -92,9 +95,23 @@ class Cookies:
         _set(response, self.seat_name, value, path, secure=secure)
         _set(response, self.visit_name, "", path, secure=secure, lasts=0)
 
-    def admit_instructor(self, response: web.StreamResponse, number: int, token: str, *, secure: bool) -> None:
-        """Let the bearer of a visit's link into the seat, until the link runs out or the browser ends."""
+    def admit_instructor(
+        self, response: web.StreamResponse, number: int, token: str, *, before: int | None, secure: bool
+    ) -> None:
+        """Let the bearer of a visit's link into the seat, until the link runs out, the browser ends, or it visits
+        another seat: what runs in a seat can reach whatever else the browser that shows it may open.
+
+        Args:
+            before: the seat that this browser visited last.
+        """
+        if before is not None and before != number:
+            _set(response, self.visit_name, "", self._classroom.seat_path(before), secure=secure, lasts=0)
         _set(response, self.visit_name, token, self._classroom.seat_path(number), secure=secure, lasts=None)
+        _set(response, self.visited_name, seat_name(number), VISIT_PATH, secure=secure, lasts=None)
+
+    def visited(self, request: web.BaseRequest) -> int | None:
+        """The seat that this instructor's browser visited last."""
+        return parse_seat_name(ours(request).get(self.visited_name, ""))
 
     def sign(self, *parts: str) -> str:
         """A signature over what it is for and whom it belongs to: 256 bits."""

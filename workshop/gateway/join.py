@@ -24,7 +24,7 @@ POLL_SECONDS = 3
 """How often a waiting page asks."""
 CODE_LENGTH = 16
 """Of the field for codes: eight signs and whatever somebody puts between them."""
-NOTICES = ("seat", "code", "pin", "stale", "cookies", "slow", "gone")
+NOTICES = ("seat", "unknown", "code", "pin", "stale", "cookies", "slow", "gone")
 _PREVIEW = re.compile(
     r"bot\b|crawl|spider|preview|whatsapp|facebookexternalhit|slack|telegram|discord|skype|teams|embedly|"
     r"curl/|wget/|python-|okhttp|google-read-aloud|mastodon|signal|viber|linkedin|pinterest|vkshare",
@@ -74,6 +74,8 @@ class Join:
             if address := await self._peers.own(browser):
                 return send_on(address)
         why = request.query.get("why", "")
+        if why == "seat" and browser is None:
+            why = "unknown"  # from elsewhere, or a browser that keeps no cookies and was just let in
         return self._form(request, browser, why if why in NOTICES else "")
 
     def _form(
@@ -139,7 +141,7 @@ class Join:
         if browser is None:
             return self._form(request, None, "stale", status=403)
         if not self._settings.join:
-            return self._form(request, browser, "code", status=403)
+            return self._form(request, browser, "", status=403)
         own = self._seating.own(browser)
         if own is not None:
             return self._to_seat(request, own, browser)
@@ -207,17 +209,34 @@ class Join:
             return answer_json({"error": "not ahead of time"}, status=503)
         if request.method == "HEAD" or _PREVIEW.search(request.headers.get("User-Agent", "")):
             return self._pages.page(request, "preview")
-        browser = self._cookies.browser_of(request) or self._cookies.new_browser()
+        known = self._cookies.browser_of(request)
+        browser = known or self._cookies.new_browser()
         typed = unquote(text)
         number = await self._number(request, typed)
         if number is None:
             return self._form(request, browser, "code", status=404, typed=typed)
+        handed = self._peers.handed(request.query.get(ON, ""), number)
+        if known and not handed and (own := self._seating.own(known)) not in (None, number):
+            return self._asked(request, known, own, number)
         self._waiting.leave(browser)
         if address := self._peers.link(number):
             return send_on(address)
-        browser = self._peers.handed(request.query.get(ON, ""), number) or browser
+        browser = handed or browser
         self._seating.come(number, browser)
         return self._to_seat(request, number, browser)
+
+    def _asked(self, request: web.BaseRequest, browser: str, own: int, number: int) -> web.Response:
+        """Whether somebody who has a seat means to go to this one. What runs in a seat can reach, from the browser
+        that shows it, whatever that browser may open: nobody gets into another's by a click on any link."""
+        return self._pages.page(
+            request,
+            "switch",
+            forms=self._peers.origins,
+            token=self._cookies.form_token(browser),
+            code=self._seats.classroom.code(number),
+            own=seat_name(own),
+            seat=seat_name(number),
+        )
 
     async def _number(self, request: web.BaseRequest, typed: str) -> int | None:
         """The seat of a code, at once if it is right; a wrong one may have to wait for its answer.

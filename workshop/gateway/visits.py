@@ -58,6 +58,6 @@ class Visits:
             return self._join.over(request)
         response = redirect(self._seats.classroom.seat_path(number))
         secure = self._seats.origin.scheme(request) == "https"
-        self._cookies.admit_instructor(response, number, token, secure=secure)
+        self._cookies.admit_instructor(response, number, token, before=self._cookies.visited(request), secure=secure)
         self._report(SeatVisited(number, now))
         return response

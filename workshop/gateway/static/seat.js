@@ -31,7 +31,8 @@ function showTime() {
     : minutes < 1440 ? fill(texts.hours, { h: Math.floor(minutes / 60), m: String(minutes % 60).padStart(2, "0") })
     : fill(texts.days, { d: Math.floor(minutes / 1440) });
   if (line.textContent !== text) line.textContent = text;
-  line.dataset.state = el("take-home").dataset.state = minutes <= 15 ? "soon" : "";
+  line.dataset.state = minutes <= 15 ? "soon" : "";
+  if (el("take-home")) el("take-home").dataset.state = line.dataset.state; /* a visitor has none */
   const mark = minutes <= 0 ? 0 : minutes <= 5 ? 5 : minutes <= 15 ? 15 : null;
   if (mark !== null && mark !== warned) announce(text);
   warned = mark;
@@ -49,6 +50,7 @@ function showMessages() {
   el("message-items").replaceChildren(...messages.toReversed().map((message) => {
     const item = document.createElement("li");
     item.textContent = message.text;
+    item.dir = "auto";
     return item;
   }));
   const latest = unread.at(-1);
@@ -139,9 +141,11 @@ function setLink(state, text) {
 }
 let wasReady = true;
 let wasVisited = false;
+let visitOver = false;
 function showConnected() {
   const visited = view.visited && !config.visiting;
-  if (config.visiting) setLink("visit", texts.visiting);
+  if (visitOver) setLink("bad", texts.visit_over);
+  else if (config.visiting) setLink("visit", texts.visiting);
   else if (visited) setLink("visit", texts.visited);
   else setLink("good", view.shared ? texts.shared : texts.connected);
   if (visited !== wasVisited) {
@@ -180,6 +184,7 @@ function connect() {
 }
 async function again() {
   socket = null;
+  if (visitOver) return;
   failures += 1;
   if (failures > 1) setLink("bad", texts.lost);
   const pause = Math.min(10000, 300 * 2 ** failures) * (0.7 + Math.random() * 0.6);
@@ -221,6 +226,21 @@ frame.addEventListener("load", () => {
 });
 setInterval(takeTitle, 2000);
 document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); frame.focus(); });
+
+/* One visit at a time: the browser lost its cookie for this seat when it went on to another */
+if (config.visiting && "BroadcastChannel" in self) {
+  const visits = new BroadcastChannel("workshop-visits");
+  visits.addEventListener("message", (event) => {
+    const over = event.data !== config.base;
+    if (over === visitOver) return;
+    visitOver = over;
+    if (!over) { connect(); return; }
+    showConnected();
+    announce(texts.visit_over);
+    if (socket) socket.close();
+  });
+  visits.postMessage(config.base);
+}
 
 apply(view);
 setLink("connecting", texts.connecting);
