@@ -39,6 +39,12 @@ def test_a_seat_table_has_a_line_for_each_seat_with_state_link_activity_and_reso
     assert "spare" in lines[7]
 
 
+def test_signs_can_be_those_that_every_terminal_knows(snapshot: Snapshot) -> None:
+    lines = seat_table(snapshot, ascii_only=True).splitlines()
+    assert " > running" in lines[1]
+    assert all(line.isascii() for line in lines if "Zoë" not in line)
+
+
 def test_nothing_is_cut_when_no_width_is_given(make_seat: Callable[..., Seat], snapshot: Snapshot) -> None:
     long = "x" * 300
     text = seat_table(replace(snapshot, seats=(make_seat(1, detail=long),)))

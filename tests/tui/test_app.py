@@ -27,7 +27,6 @@ from workshop.tui.screens.copy import CopyDialog
 from workshop.tui.screens.help import HelpDialog
 from workshop.tui.screens.home import HomeScreen
 from workshop.tui.screens.quit import QuitDialog
-from workshop.tui.theme import textual_theme, usable
 from workshop.tui.widgets.row_table import RowTable
 
 ROOM = "python-basics"
@@ -251,15 +250,6 @@ async def test_no_colour_is_grey_and_every_state_still_has_its_word(
         grey = {colour for colour in colours if colour[1:3] == colour[3:5] == colour[5:7]}
         chrome = {"#ff5f57", "#febc2e", "#28c840", "#c5c8c6"}  # the picture's own frame
         assert colours - grey - chrome == set()
-
-
-def test_ansi_themes_are_refused_without_colour() -> None:
-    palette = next(iter(__import__("workshop.config.themes", fromlist=["x"]).load_themes(paths({})).palettes.values()))
-    theme = textual_theme(palette)
-    assert usable(theme, no_color=True)
-    theme.ansi = True
-    assert not usable(theme, no_color=True)
-    assert usable(theme, no_color=False)
 
 
 # Workers and errors

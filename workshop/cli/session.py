@@ -36,6 +36,11 @@ class Talk:
         self.service = service
         self._runner = runner
 
+    @property
+    def ascii_only(self) -> bool:
+        """Whether states are told by signs that every terminal knows."""
+        return self.service.wiring.setting("glyphs") == "ascii"
+
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Carry the work out; Ctrl-C cancels it, waits until it has ended, and then interrupts the call."""
         return self._runner.run(work)

@@ -167,7 +167,9 @@ class Settings:
     cards_language: str = _setting(
         "en", "Language of printed cards: en, de, fr or es (pages follow the browser).", _choice("en", "de", "fr", "es")
     )
-    glyphs: str = _setting("unicode", "Signs for states: unicode or ascii.", _choice("unicode", "ascii"))
+    glyphs: str = _setting(
+        "unicode", "Signs for states in tables of the command line: unicode or ascii.", _choice("unicode", "ascii")
+    )
     qr: str = _setting(
         "half", "How QR codes are drawn: half blocks, or full where half ones break.", _choice("half", "full")
     )

@@ -15,8 +15,7 @@ PORT = 8888
 """The port that Binder's images promise."""
 
 _TRIMMED = {"jupyter_lsp": False, "notebook_shim": False, "jupyterlab": True, "jupyter_server_terminals": True}
-"""Server extensions of a start that nobody misses; only named ones are switched (research: 0.1 CPU-seconds a seat)."""
-AUTOSAVE_SECONDS = 10
+"""Server extensions of a start that nobody misses; only named ones are switched (0.1 CPU-seconds a seat)."""
 
 
 def seat_command(classroom: Classroom, number: int) -> SeatCommand:

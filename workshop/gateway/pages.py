@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 _FOLDER = Path(__file__).parent
 ASSETS_PATH = "/assets/"
-FORM_LIMIT = 16 * 1024
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action {forms}; base-uri 'none'; frame-ancestors {ancestors}; frame-src {frames}"

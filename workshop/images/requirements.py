@@ -94,16 +94,6 @@ def _is_pinned(text: str) -> bool:
     return any(part.operator in ("==", "===") and not part.version.endswith("*") for part in specifier)
 
 
-def requirement_name(text: str) -> str:
-    """The normalized name of a requirement; empty for URLs and options."""
-    from packaging.requirements import InvalidRequirement, Requirement
-
-    try:
-        return re.sub(r"[-_.]+", "-", Requirement(text).name).lower()
-    except InvalidRequirement:
-        return ""
-
-
 def needs_git(texts: Iterable[str]) -> bool:
     """Whether installing or building calls git."""
     return any("git+" in text or re.search(r"(?m)^\s*(?:sudo\s+)?git\s", text) for text in texts)

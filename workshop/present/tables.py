@@ -33,22 +33,29 @@ def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequen
     return "\n".join(lines)
 
 
-def seat_table(snapshot: Snapshot, *, width: int | None = None, now: datetime | None = None) -> str:
+def seat_table(
+    snapshot: Snapshot, *, width: int | None = None, now: datetime | None = None, ascii_only: bool = False
+) -> str:
     """A line for each seat, spares last.
 
     Args:
         width: leave columns out until the lines fit; by default nothing is left out.
         now: for spans of time; when the picture was taken, by default.
+        ascii_only: signs of states for terminals and fonts that know no others.
     """
     if not snapshot.seats:
         return "No seats."
     moment = now or snapshot.taken_at
     columns = seat_columns(snapshot.seats)
+
+    def rows() -> list[list[str]]:
+        cells = (seat_cells(seat, columns, now=moment, ascii_only=ascii_only) for seat in snapshot.seats)
+        return [[cell.text for cell in line] for line in cells]
+
     if width is None:
         columns = tuple(sorted((c for c in columns if c.key in _SEAT_TABLE), key=lambda c: _SEAT_TABLE.index(c.key)))
-        rows = [[cell.text for cell in seat_cells(seat, columns, now=moment)] for seat in snapshot.seats]
-        return table([c.title for c in columns], rows, right=[i for i, c in enumerate(columns) if c.right])
-    return _fitted(columns, [[cell.text for cell in seat_cells(s, columns, now=moment)] for s in snapshot.seats], width)
+        return table([c.title for c in columns], rows(), right=[i for i, c in enumerate(columns) if c.right])
+    return _fitted(columns, rows(), width)
 
 
 def _fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> str:

@@ -26,7 +26,6 @@ from workshop.service.service import Service
 from workshop.service.student import Student
 
 SAMPLE = "python-basics"
-SEATS = 3
 HEADLESS_NAME = "demo-headless"
 """Another class than the one that somebody may have kept from a demo with a terminal: it is removed at the end."""
 CELL = (

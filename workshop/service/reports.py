@@ -356,10 +356,6 @@ class ClassHistory:
 
     samples: tuple[Sample, ...] = ()
 
-    def memory_of(self, number: int, *, last: int = 60) -> tuple[int, ...]:
-        """A seat's memory in the last samples, for a sparkline."""
-        return tuple(sample.seats.get(number, 0) for sample in self.samples[-last:])
-
 
 @dataclass(frozen=True, slots=True)
 class SeatSnapshot:

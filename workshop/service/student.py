@@ -47,11 +47,6 @@ class Student:
         if self._session is not None:
             await self._session.close()
 
-    @property
-    def seat_url(self) -> str:
-        """Where the seat is once the link was followed: `http://host:port/seat/07/`."""
-        return str(self._seat)
-
     async def enter(self, link: str) -> str:
         """Follow a seat's link through its redirects; the address of the page that came.
 

@@ -34,7 +34,7 @@ from workshop.tui.performing import Performer
 from workshop.tui.pump import pump
 from workshop.tui.room_history import RoomHistory
 from workshop.tui.screens.base import News
-from workshop.tui.theme import colours_off, textual_theme
+from workshop.tui.theme import textual_theme
 
 log = logging.getLogger(__name__)
 
@@ -419,10 +419,6 @@ class WorkshopApp(Performer, App[int]):
             self.tell(error, doing="Remembering the theme")
         else:
             self.say(f"{self.themes.palettes[name].title}: kept for later sessions.")
-
-    @property
-    def without_colour(self) -> bool:
-        return colours_off(self.environment)
 
 
 async def _run_program(command: Sequence[str]) -> int | OSError:

@@ -1,23 +1,10 @@
-"""Palettes as Textual themes, and the rule for `NO_COLOR`."""
+"""Palettes as Textual themes."""
 
 from __future__ import annotations
-
-import os
-from collections.abc import Mapping
 
 from textual.theme import Theme
 
 from workshop.model.palette import Palette, mix, text_on
-
-
-def colours_off(environment: Mapping[str, str] | None = None) -> bool:
-    """Whether `NO_COLOR` is set; an empty value counts as set, as Textual has it."""
-    return "NO_COLOR" in (os.environ if environment is None else environment)
-
-
-def usable(theme: Theme, *, no_color: bool) -> bool:
-    """ANSI themes paint black on black under `NO_COLOR`, because the filter is chosen before the theme."""
-    return not (no_color and theme.ansi)
 
 
 def textual_theme(palette: Palette) -> Theme:

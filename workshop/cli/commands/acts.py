@@ -10,13 +10,11 @@ from workshop.cli.confirm import can_ask, confirm
 from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import as_size, name_argument, runtime_option, seat_argument, seats_argument, verb, yes_option
 from workshop.cli.session import Session
-from workshop.model.seat import seat_name
+from workshop.model.seat import LABEL_LONGEST, seat_name
 
 if TYPE_CHECKING:
     from workshop.model.snapshot import Snapshot
     from workshop.service.reports import ActReport
-
-LABEL_LONGEST = 60
 
 
 @verb("restart")

@@ -19,4 +19,5 @@ def add_command(session: Session, name: str, count: int, *, verbose: bool) -> in
     """Make N more seats; an earlier `add` that was interrupted is finished, not repeated."""
     with session.talk() as talk, session.progress(verbose=verbose) as report:
         opened = talk.run(talk.service.add(name, count, report=report))
-    return show_opened(session, opened)
+        ascii_only = talk.ascii_only
+    return show_opened(session, opened, ascii_only=ascii_only)

@@ -75,7 +75,8 @@ def up_command(
             return session.nothing_done()
         with session.progress(verbose=verbose) as report:
             opened = talk.run(talk.service.up(request, report=report))
-    return show_opened(session, opened)
+        ascii_only = talk.ascii_only
+    return show_opened(session, opened, ascii_only=ascii_only)
 
 
 def _agreed(session: Session, talk: Talk, request: UpRequest) -> bool:
@@ -140,14 +141,14 @@ def _plan_document(plan: UpPlan) -> dict[str, object]:
     }
 
 
-def show_opened(session: Session, opened: UpReport) -> int:
+def show_opened(session: Session, opened: UpReport, *, ascii_only: bool) -> int:
     """The seats, the way in, and what failed: for `up` and `add`."""
     from workshop.present import documents, tables
     from workshop.service.opening import failure_of
 
     snapshot = opened.snapshot
     session.output.document(documents.status_document(snapshot))
-    session.output.text(tables.seat_table(snapshot))
+    session.output.text(tables.seat_table(snapshot, ascii_only=ascii_only))
     session.output.text("")
     session.output.text("\n".join(way_in(session, "Join", snapshot.classroom.join_url())))
     return session.told(failure_of(opened))

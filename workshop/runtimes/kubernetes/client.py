@@ -36,7 +36,6 @@ WATCH_SECONDS = 240
 
 APPLY = "application/apply-patch+yaml"
 MERGE = "application/merge-patch+json"
-JSON_PATCH = "application/json-patch+json"
 
 
 class ApiRefused(RuntimeRefused):

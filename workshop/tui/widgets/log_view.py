@@ -70,7 +70,6 @@ class Lines(Performer, ScrollView, can_focus=True):
         super().__init__(id=id)
         self._kept = kept
         self._lines: list[Line] = []
-        self._dropped = 0
         self._widest = 0
         self._following = True
         self._needle = ""
