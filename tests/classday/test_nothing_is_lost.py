@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.classday.conftest import ALL, Day, archive
+from tests.classday.conftest import ALL, REAL, Day, archive
 from workshop.errors import NameInUse, PartlyDone
 from workshop.model import labels
 from workshop.service.reports import UpRequest
@@ -129,3 +130,24 @@ async def test_nobody_goes_on_with_the_class_of_somebody_else_by_opening_one_of_
     file.write_text("title: Class day\nimage: {reference: sha256:fake}\n")
     with pytest.raises(NameInUse, match="was opened by anna on this fake"):
         await anothers.service.up(UpRequest(file=str(file), name=anothers.name, runtime="fake"))
+
+
+@pytest.mark.parametrize("kind", REAL[-1:], indirect=True)
+async def test_work_of_a_class_whose_network_was_removed_while_its_seats_stood_still_is_saved(
+    day: Day, tmp_path: Path
+) -> None:
+    import docker
+
+    day.claim(1)
+    await day.write(1, {"work.txt": b"mine"})
+    for number in (1, 2):
+        await day.runtime.stop(day.classroom, number)
+    with contextlib.closing(docker.from_env()) as client:
+        client.networks.get(f"workshop-{day.name}").remove()
+    (found,) = [room for room in await day.service.classrooms() if room.name == day.name]
+    assert "its network is gone" in found.detail
+    with pytest.raises(PartlyDone, match="not collected: 01"):
+        await day.service.down(day.name)
+    ended = await day.service.down(day.name, collect_to=tmp_path)
+    assert ended.removal.left == ()
+    assert archive(tmp_path / "seat-01.tar.gz")["work.txt"] == b"mine"

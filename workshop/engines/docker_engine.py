@@ -131,6 +131,8 @@ def translated(address: str) -> Iterator[None]:
         yield
     except docker.errors.APIError as error:
         raise RuntimeRefused(f"The Docker engine refused: {explanation(error)}") from error
+    except docker.errors.NullResource as error:
+        raise RuntimeRefused(f"The Docker engine was asked for nothing in particular: {error}.") from error
     except (docker.errors.DockerException, *unreachable, FileNotFoundError, ConnectionError, PermissionError) as error:
         raise RuntimeUnreachable(
             f"No Docker engine answers at {address}.",

@@ -413,6 +413,8 @@ def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str, *, sh
             f"A classroom named {classroom.name} was opened by {classroom.opened_by} on this {classroom.runtime}.",
             hint="Give this one another name with `--name`.",
         )
+    if broken := classroom.option("broken"):
+        raise NameInUse(f"A classroom named {classroom.name} cannot go on.", hint=f"{broken[0].upper()}{broken[1:]}.")
     if parts_of(classroom):
         raise NameInUse(
             f"The classroom {classroom.name} is spread over several targets, and the workshop names none (any more).",

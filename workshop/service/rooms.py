@@ -242,6 +242,8 @@ async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:
 def _detail(wiring: Wiring, classroom: Classroom, *, gateway: bool) -> str:
     if wiring.store.room_state(classroom.uid).closing:
         return "teardown was interrupted: run `workshop down` again"
+    if broken := classroom.option("broken"):
+        return broken
     if rehearsal_rooms.is_rehearsal(classroom.name):
         under_way = rehearsal_rooms.is_under_way(wiring, classroom.name)
         return "a rehearsal under way" if under_way else "a rehearsal: `workshop cleanup` removes one that was killed"

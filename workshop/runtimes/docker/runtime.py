@@ -399,7 +399,7 @@ def _broken_classroom(of: Mapping[str, str], created: str) -> Classroom:
         door=Door("", 0),
         created=parse_time(created) or datetime.now(UTC),
         ends=datetime.fromisoformat(expires) if expires else None,
-        options=(("broken", "its network is gone: only `down` and `cleanup` are possible"),),
+        options=(("broken", "its network is gone: `workshop down --collect FOLDER` saves its work and ends it"),),
     )
 
 

@@ -119,6 +119,8 @@ def inspect_image(client: docker.DockerClient, classroom: Classroom) -> SeatImag
     Raises:
         SeatFailed: the engine does not have it.
     """
+    if not classroom.image:  # what is left of a classroom whose network is gone
+        raise SeatFailed(f"What seats of classroom {classroom.name!r} started from is not known any more.")
     api: Any = client.api
     try:
         return SeatImage.from_inspect(api.inspect_image(classroom.image))
