@@ -72,6 +72,34 @@ async def test_everything_takes_the_whole_home(day: Day, tmp_path: Path) -> None
     assert archive(report.seats[0].file).items() >= (REPOSITORY | {"a.txt": b"abc"}).items()
 
 
+@near_runtimes
+async def test_the_work_of_a_seat_s_last_person_is_not_replaced_by_the_next_one_s(day: Day, tmp_path: Path) -> None:
+    day.claim(1)
+    await day.write(1, {"morning.txt": b"mine"})
+    await day.service.collect(day.name, to=tmp_path)
+    day.clock.forward(hours=1)
+    await day.service.act(day.name, "free", [1])
+    await day.service.reset(day.name, [1])
+    day.clock.forward(hours=1)
+    await day.write(1, {"afternoon.txt": b"mine too"})
+    for _ in range(2):
+        await day.service.collect(day.name, to=tmp_path)
+    assert archive(tmp_path / "seat-01.tar.gz") == {"afternoon.txt": b"mine too"}
+    (earlier,) = manifest(tmp_path)["earlier"]
+    assert archive(tmp_path / earlier["file"]) == {"morning.txt": b"mine"}
+    assert hashlib.sha256((tmp_path / earlier["file"]).read_bytes()).hexdigest() == earlier["sha256"]
+
+
+@near_runtimes
+async def test_archives_that_no_manifest_tells_of_are_not_replaced(day: Day, tmp_path: Path) -> None:
+    day.claim(1)
+    await day.write(1, {"a.txt": b"a"})
+    (tmp_path / "seat-01.tar.gz").write_bytes(b"somebody's")
+    with pytest.raises(UsageError, match="that says whose work it is"):
+        await day.service.collect(day.name, to=tmp_path)
+    assert (tmp_path / "seat-01.tar.gz").read_bytes() == b"somebody's"
+
+
 @real_runtimes
 async def test_files_in_a_folder_that_their_owner_has_closed_are_work_too(day: Day, tmp_path: Path) -> None:
     day.claim(1)

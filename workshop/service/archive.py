@@ -44,9 +44,16 @@ async def archive_seat(wiring: Wiring, room: FoundRoom, number: int) -> Path:
     """
     folder = wiring.state_dir / "archive" / room.classroom.name
     stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
-    file = folder / f"seat-{seat_name(number)}-{stamp}.tar.gz"
+    file = unused(folder / f"seat-{seat_name(number)}-{stamp}.tar.gz")
     await take(room, number, {}, file, everything=True)
     return file
+
+
+def unused(file: Path) -> Path:
+    """The file, or one beside it that is not there: nothing that was saved is replaced by what is saved after it."""
+    stem = file.name.removesuffix(".tar.gz")
+    names = (file.name, *(f"{stem}-{count}.tar.gz" for count in range(2, 10_000)))
+    return next(place for name in names if not (place := file.with_name(name)).exists())
 
 
 async def take(

@@ -116,10 +116,14 @@ async def collect_seats(
     chosen = [number for number in numbers if number in records]
     report(StepStarted("collect", f"Collecting {counted(len(chosen), 'seat')} into {folder}", total=len(chosen)))
     gate = asyncio.Semaphore(AT_ONCE)
+    lines = wiring.store.history(room.classroom.uid, limit=100_000)
+    handed = {seat: at for at, kind, _text, seat in lines if kind in ("free", "reset") and seat is not None}
 
     async def one(number: int) -> CollectedSeat:
         async with gate:
-            result = await _collect_seat(wiring, room, records[number], base, manifest, everything=everything)
+            result = await _collect_seat(
+                wiring, room, records[number], base, manifest, handed_on=handed.get(number), everything=everything
+            )
             level = "error" if result.error else "info"
             report(Noted(f"seat {seat_name(number)}: {result.sentence}", level=level))
             return result
@@ -138,8 +142,15 @@ async def _collect_seat(
     base: Baseline,
     manifest: _Manifest,
     *,
+    handed_on: datetime | None,
     everything: bool,
 ) -> CollectedSeat:
+    """
+    Args:
+        handed_on: when the seat was last freed or made anew.
+    """
+    if manifest.refusal:
+        return manifest.failed(record, manifest.refusal)
     number = record.number
     file = manifest.folder / f"seat-{seat_name(number)}.tar.gz"
     remove_partials(manifest.folder, file.name)
@@ -152,6 +163,7 @@ async def _collect_seat(
                 own = compare(base.files, quick.files)
                 noting.done(wiring.store, room.classroom.uid, number, "collected", fingerprint(own))
                 return kept
+        manifest.set_aside(number, handed_on)
         taken = await take(room, number, base.files, file, everything=everything, quick=quick)
     except RuntimeUnreachable:
         raise
@@ -180,7 +192,11 @@ class _Manifest:
         self.folder = folder
         self._room = room
         self._seats = seats
+        self._earlier: dict[str, dict[str, Any]] = {}
+        """Archives of seats that have changed hands since, by file."""
         self._clock = clock
+        self.refusal = ""
+        """Why nothing can be put into the folder: every seat's reason."""
 
     @classmethod
     def open(cls, folder: Path, room: rooms.FoundRoom, clock: Callable[[], datetime]) -> _Manifest:
@@ -194,7 +210,7 @@ class _Manifest:
             raise UsageError(f"{folder} cannot be made: {error.strerror}.", hint="Name another folder.") from error
         file = folder / MANIFEST
         if not file.exists():
-            return cls(folder, room, {}, clock)
+            return cls._begun(folder, room, clock)
         try:
             document = json.loads(file.read_text("utf-8"))
             of, seats = document["classroom_uid"], {entry["seat"]: entry for entry in document["seats"]}
@@ -207,7 +223,50 @@ class _Manifest:
                 f"{folder} holds the collected work of another class ({document.get('classroom')}).",
                 hint="Name another folder: collected work is never overwritten by another class's.",
             )
-        return cls(folder, room, seats, clock)
+        found = cls(folder, room, seats, clock)
+        found._earlier = {entry["file"]: entry for entry in document.get("earlier", ())}
+        return found
+
+    @classmethod
+    def _begun(cls, folder: Path, room: rooms.FoundRoom, clock: Callable[[], datetime]) -> _Manifest:
+        """A first manifest, before there is any archive: one without a manifest is somebody else's.
+
+        Raises:
+            UsageError: there is one.
+        """
+        if there := sorted(folder.glob("seat-*.tar.gz")):
+            raise UsageError(
+                f"{there[0]} is there, and no {MANIFEST} that says whose work it is.", hint="Name another folder."
+            )
+        begun = cls(folder, room, {}, clock)
+        try:
+            with _sole_writer(folder):
+                if not (folder / MANIFEST).exists():
+                    begun._write(room.classroom)
+        except OSError as error:
+            begun.refusal = f"{MANIFEST} cannot be written: {error.strerror}"
+        return begun
+
+    def set_aside(self, number: int, since: datetime | None) -> None:
+        """Keep a seat's archive under another name, if it is from before the seat changed hands.
+
+        Args:
+            since: when the seat was last freed or made anew; None for never.
+
+        Raises:
+            OSError: it cannot be renamed.
+        """
+        entry = self._seats.get(seat_name(number))
+        if since is None or not entry or not entry.get("file") or datetime.fromisoformat(entry["collected"]) > since:
+            return
+        old = self.folder / entry["file"]
+        if not old.is_file():
+            return
+        stamp = datetime.fromisoformat(entry["collected"]).strftime("%Y%m%dT%H%M%S")
+        kept = old.with_name(f"seat-{seat_name(number)}-{stamp}.tar.gz")
+        old.rename(kept)
+        self._earlier[kept.name] = {**entry, "file": kept.name}
+        del self._seats[seat_name(number)]
 
     async def still_true(self, number: int, file: Path, content: str) -> CollectedSeat | None:
         """The entry of a seat whose files are as they were and whose archive is whole; None when it has to be made."""
@@ -249,6 +308,7 @@ class _Manifest:
                     # gateways of other parts, which end at the same time, may have written here meanwhile
                     written = json.loads((self.folder / MANIFEST).read_text("utf-8"))
                     self._seats |= {other["seat"]: other for other in written["seats"]}
+                    self._earlier |= {other["file"]: other for other in written.get("earlier", ())}
                 self._seats[entry["seat"]] = entry
                 self._write(classroom)
         except OSError as error:
@@ -263,6 +323,7 @@ class _Manifest:
             "commit": classroom.commit,
             "collected": self._clock().isoformat(timespec="seconds"),
             "seats": [self._seats[seat] for seat in sorted(self._seats)],
+            "earlier": [self._earlier[file] for file in sorted(self._earlier)],
         }
         partial = self.folder / f"{MANIFEST}.{os.getpid()}.part"
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -24,7 +24,7 @@ from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report, ignore_events
 from workshop.service import rooms, seat_files
 from workshop.service.acts import each, records_of, refresh
-from workshop.service.archive import take
+from workshop.service.archive import take, unused
 from workshop.service.baseline import baseline
 from workshop.service.reports import ActReport
 from workshop.service.restoring import deleted_as_json, deleted_from_json, put_archive, remove_deleted
@@ -60,7 +60,8 @@ async def _move(wiring: Wiring, room: rooms.FoundRoom, old: SeatRecord, begun: _
     try:
         base = await baseline(wiring, room)
         stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
-        file = wiring.state_dir / "archive" / room.classroom.name / f"seat-{seat_name(number)}-{stamp}-moved.tar.gz"
+        folder = wiring.state_dir / "archive" / room.classroom.name
+        file = unused(folder / f"seat-{seat_name(number)}-{stamp}-moved.tar.gz")
         taken = await take(room, number, base.files, file)
         begun.write(old.generation + 1, file, deleted_as_json(taken.changes))
         try:
