@@ -148,6 +148,20 @@ async def test_a_stopped_seat_is_started_by_create_with_its_files(
     assert (await runtime.run(room, 1, ("cat", "note.txt"))).stdout == b"kept"
 
 
+async def test_a_seat_that_is_told_to_restart_is_never_taken_for_one_that_failed(
+    world: World, runtime: Runtime, room: Classroom, ready: Any
+) -> None:
+    await ready(1)
+    watcher = world.fresh()
+    restarting = asyncio.create_task(runtime.restart(room, 1))
+    seen = set()
+    while not (await asyncio.wait({restarting}, timeout=0.02))[0]:
+        seen.update(record.state for record in await watcher.seats(room))
+    await watcher.aclose()
+    await restarting
+    assert SeatState.FAILED not in seen
+
+
 async def test_restart_keeps_the_files(world: World, runtime: Runtime, room: Classroom, ready: Any) -> None:
     before = await ready(1)
     await runtime.run(room, 1, ("sh", "-c", "printf kept > note.txt"))

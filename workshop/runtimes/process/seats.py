@@ -116,6 +116,7 @@ class ProcessSeats:
     def restart(self, classroom: Classroom, number: int) -> SeatRecord:
         with self._held(classroom, number, starts=True):
             folder, _ = self.find(classroom, number)
+            folder.change(wanted=False)  # until it is started again: its end is no crash
             self._end(classroom, folder, STOP_SECONDS)
             return self._ensure_running(classroom, folder)
 
