@@ -138,6 +138,15 @@ def test_run_says_so_when_what_it_draws_on_is_no_terminal(machine: Path, monkeyp
         app_module.run(Service())
 
 
+def test_run_says_so_when_the_terminal_takes_lines_alone(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workshop.service import Service
+
+    monkeypatch.setattr("sys.__stderr__", _Terminal())
+    monkeypatch.setenv("TERM", "dumb")
+    with pytest.raises(NoTerminal, match="TERM=dumb"):
+        app_module.run(Service())
+
+
 # Read-only
 
 

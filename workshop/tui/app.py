@@ -16,6 +16,7 @@ from typing import ClassVar
 
 from textual.app import App, SuspendNotSupported
 from textual.dom import DOMNode
+from textual.filter import LineFilter
 from textual.worker import Worker
 
 from workshop.actions import ACTIONS, TOGETHER, Action, Scope, of_scopes
@@ -28,6 +29,7 @@ from workshop.model.snapshot import ClassroomSummary
 from workshop.service import Service
 from workshop.tui.bindings import bindings_for
 from workshop.tui.clipboard import OSC52_LIMIT, copy_native, takes_osc52
+from workshop.tui.few_colours import NearestOf256, has_all_colours
 from workshop.tui.jobs import Job, JobBoard, JobKind, JobState, Work
 from workshop.tui.messages import JobChanged, RoomGone, SnapshotChanged
 from workshop.tui.performing import Performer
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 THEMES_EVERY = 1.0
 """Seconds between looks at the theme files."""
 NOTICES_KEPT = 500
+NEAREST = NearestOf256()
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,6 +423,10 @@ class WorkshopApp(Performer, App[int]):
         else:
             self.say(f"{self.themes.palettes[name].title}: kept for later sessions.")
 
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        filters = super().get_line_filters()
+        return filters if self.console.color_system != "256" or self.no_color else [*filters, NEAREST]
+
 
 async def _run_program(command: Sequence[str]) -> int | OSError:
     """Run a program to its end; its exit code, or why it could not be run. Never raises: the screen must come back."""
@@ -443,7 +450,7 @@ def run(service: Service, *, start: str | None = None, read_only: bool = False, 
         theme: a theme's name; the setting's by default.
 
     Raises:
-        NoTerminal: what it would draw on is no terminal.
+        NoTerminal: what it would draw on is no terminal, or one that only takes lines.
         SettingError: the user's keymap has problems.
         WorkshopError: something that was not foreseen ended the UI; the log has it.
     """
@@ -452,6 +459,13 @@ def run(service: Service, *, start: str | None = None, read_only: bool = False, 
             "The terminal UI draws on standard error, and that is no terminal.",
             hint="Take the redirection (`2>…`) away; the log has what went wrong: `workshop paths`.",
         )
+    if os.environ.get("TERM") == "dumb":
+        raise NoTerminal(
+            "The terminal UI cannot be drawn: this terminal is a dumb one (TERM=dumb).",
+            hint="Use a verb: `workshop --help` lists them.",
+        )
+    if has_all_colours(os.environ):
+        os.environ["COLORTERM"] = "truecolor"
     places = service.wiring.places
     app = WorkshopApp(
         service,

@@ -15,10 +15,13 @@ from workshop.model.snapshot import Snapshot
 from workshop.tui.jobs import Job
 from workshop.tui.performing import Performer, performers
 from workshop.tui.widgets.bars import KeyBar, Parts, TopBar
+from workshop.tui.widgets.row_table import RowTable
 
 R = TypeVar("R")
 A = TypeVar("A")
 LEAST_WIDTH, LEAST_HEIGHT = 60, 16
+FLAT_SAVES = 4
+"""Lines of a dialog that the style sheet saves in a terminal that is less high."""
 
 
 class TooSmall(Widget):
@@ -118,6 +121,7 @@ class BaseScreen(News, Screen[R]):
 
     def tick(self) -> None:
         self.query_one(TopBar).look_again()
+        self.query_one(KeyBar).look_again()
 
     def go_back(self) -> None:
         self.dismiss()
@@ -136,6 +140,13 @@ class BaseDialog(News, ModalScreen[R]):
     """A question over a screen. Escape leaves it without doing anything."""
 
     SCOPES: ClassVar[tuple[Scope, ...]] = ()
+    BESIDE: ClassVar[int] = 0
+    """Lines of the terminal that the rows of its table leave free; where there are few, it is drawn without gaps."""
+
+    def on_resize(self) -> None:
+        gaps = FLAT_SAVES if self.app.size.height < LEAST_HEIGHT else 0
+        for table in self.query(RowTable):
+            table.be_as_tall_as_its_rows(self.BESIDE - gaps)
 
     def go_back(self) -> None:
         self.dismiss(None)

@@ -29,6 +29,7 @@ class ChooseDialog(BaseDialog[str]):
 
     BINDINGS: ClassVar = [ESCAPE, Binding("enter", "choose", "Choose", show=False)]
     AUTO_FOCUS = "RowTable"
+    BESIDE = 12
 
     def __init__(
         self, title: str, text: str, columns: Sequence[Column], rows: Sequence[tuple[str, Sequence[Cell]]]
@@ -49,7 +50,7 @@ class ChooseDialog(BaseDialog[str]):
     def on_mount(self) -> None:
         table = self.query_one(RowTable)
         table.set_rows(self._rows)
-        table.styles.height = min(len(self._rows) + 1, max(4, self.app.size.height - 12))
+        table.be_as_tall_as_its_rows(self.BESIDE)
 
     @on(RowTable.Chosen)
     def action_choose(self) -> None:

@@ -19,7 +19,9 @@ from workshop.tui.widgets.text import Text
 EVERY = 10
 """Seconds between two readings."""
 LABEL = 17
-BAR = 22
+BAR, SHORT_BAR = 22, 6
+WIDE = 80
+"""Columns of a terminal from which the longer bar has room."""
 FULL = 0.9
 """Share of the machine from which it is shown as a warning."""
 PRICES = "price_cpu_hour, price_gb_hour, price_image_gb_month, currency"
@@ -41,6 +43,7 @@ class CostDialog(BaseDialog[None]):
         self._room = room
         self._settings = settings
         self._seconds = 0
+        self._read_last: tuple[Cost, str] | None = None
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog wide"):
@@ -65,18 +68,28 @@ class CostDialog(BaseDialog[None]):
         cost = await self.workshop.service.cost(self._room)
         ends = self.workshop.rooms[self._room].snapshot
         at_end = f" ({self.workshop.local(ends.ends):%H:%M})" if ends is not None and ends.ends is not None else ""
-        self.query_one("#cost-text", Text).say(cost_text(cost, at_end, self._settings))
+        self._read_last = (cost, at_end)
+        self._show()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        if self._read_last is not None:
+            bar = BAR if self.app.size.width >= WIDE else SHORT_BAR
+            self.query_one("#cost-text", Text).say(cost_text(*self._read_last, self._settings, bar))
 
     def action_back(self) -> None:
         self.dismiss(None)
 
 
-def cost_text(cost: Cost, at_end: str, settings: str) -> Content:
+def cost_text(cost: Cost, at_end: str, settings: str, bar: int = BAR) -> Content:
     """The bill and the shares as lines of label and value.
 
     Args:
         at_end: when the class ends, to stand behind that word.
         settings: the file in which prices are set.
+        bar: cells of a bar.
     """
     rows: list[tuple[str, Content]] = []
     if cost.priced:
@@ -89,7 +102,7 @@ def cost_text(cost: Cost, at_end: str, settings: str) -> Content:
             ("If forgotten", Content.styled(f"{money(cost.forgotten_day, cost.currency)} a day", "$text-warning"))
         )
         rows.append(("", Content("")))
-    rows += _shares(cost)
+    rows += _shares(cost, bar)
     text = labelled(rows, max([LABEL, *(len(label) + 2 for label, _value in rows)]))
     if not cost.priced:
         hint = f"\n\nNo prices are set. With {PRICES} in {settings} the same is told in money."
@@ -97,29 +110,34 @@ def cost_text(cost: Cost, at_end: str, settings: str) -> Content:
     return text
 
 
-def _shares(cost: Cost) -> list[tuple[str, Content]]:
+def _shares(cost: Cost, bar: int) -> list[tuple[str, Content]]:
     rows: list[tuple[str, Content]] = []
     if cost.machine_memory:
         whole = format_size(cost.machine_memory)
         if cost.used_memory is not None:
             rows.append(
-                ("Memory now", _share(cost.share_of(cost.used_memory), f"{format_size(cost.used_memory)} of {whole}"))
+                (
+                    "Memory now",
+                    _share(cost.share_of(cost.used_memory), f"{format_size(cost.used_memory)} of {whole}", bar),
+                )
             )
         if cost.idle_memory:
-            rows.append(("  of it not taken", _share(cost.share_of(cost.idle_memory), format_size(cost.idle_memory))))
+            rows.append(
+                ("  of it not taken", _share(cost.share_of(cost.idle_memory), format_size(cost.idle_memory), bar))
+            )
         if cost.memory_share is not None:
             most = format_size(round(cost.memory_share * cost.machine_memory))
-            rows.append(("Memory at most", _share(cost.memory_share, f"{most} if all fill up")))
+            rows.append(("Memory at most", _share(cost.memory_share, f"{most} if all fill up", bar)))
     if cost.cpu_share is not None and cost.machine_cpus:
         cores = f"{cost.cpu_share * cost.machine_cpus:g} of {cost.machine_cpus:g} cores"
-        rows.append(("CPU at most", _share(cost.cpu_share, cores)))
+        rows.append(("CPU at most", _share(cost.cpu_share, cores, bar)))
     return rows or [("", Content.styled("What this class may take of its machine is not known.", "$text-muted"))]
 
 
-def _share(share: float | None, words: str) -> Content:
+def _share(share: float | None, words: str, bar: int) -> Content:
     """A bar, the share in percent, and what it is of."""
     if share is None:
         return Content(words)
-    filled = min(BAR, round(share * BAR))
+    filled = min(bar, round(share * bar))
     style = "$text-warning" if share >= FULL else "$text-primary"
-    return Content.assemble(("━" * filled, style), ("━" * (BAR - filled), "$line"), (f" {share:4.0%}  ", "bold"), words)
+    return Content.assemble(("━" * filled, style), ("━" * (bar - filled), "$line"), (f" {share:4.0%}  ", "bold"), words)

@@ -32,6 +32,7 @@ class HelpDialog(BaseDialog[None]):
     BINDINGS: ClassVar = [ESCAPE, Binding("question_mark,f1,q", "back", "Close", show=False),
                           Binding("enter", "run", "Run", show=False)]  # fmt: skip
     AUTO_FOCUS = "RowTable"
+    BESIDE = 12
 
     def __init__(self, groups: list[tuple[str, Performer, tuple[Action, ...]]]) -> None:
         super().__init__()
@@ -70,7 +71,7 @@ class HelpDialog(BaseDialog[None]):
                     (action.id, (Cell(keys, Tone.ACCENT), Cell(action.title, tone), Cell(action.help, Tone.MUTED)))
                 )
         table.set_rows(rows)
-        table.styles.height = min(len(rows), max(4, self.app.size.height - 12))
+        table.be_as_tall_as_its_rows(self.BESIDE)
         table.do_table_down()
 
     @on(RowTable.Moved)

@@ -25,6 +25,7 @@ class ResultsDialog(BaseDialog[None]):
 
     BINDINGS: ClassVar = [ESCAPE, Binding("enter", "back", "Close", show=False)]
     AUTO_FOCUS = "RowTable"
+    BESIDE = 10
 
     def __init__(self, title: str, report: ActReport) -> None:
         super().__init__()
@@ -50,7 +51,7 @@ class ResultsDialog(BaseDialog[None]):
             text = one_line(result.detail or self._report.verb)
             rows.append((str(result.number), (Cell(f"{result.number:02d}"), Cell(f"{glyph} {text}", tone))))
         table.set_rows(rows)
-        table.styles.height = min(len(rows) + 1, max(4, self.app.size.height - 10))
+        table.be_as_tall_as_its_rows(self.BESIDE)
 
     def action_back(self) -> None:
         self.dismiss(None)

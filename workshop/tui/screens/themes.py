@@ -24,6 +24,7 @@ class ThemeDialog(BaseDialog[None]):
 
     BINDINGS: ClassVar = [ESCAPE, Binding("enter", "keep", "Keep", show=False)]
     AUTO_FOCUS = "RowTable"
+    BESIDE = 9
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog narrow"):
@@ -41,7 +42,7 @@ class ThemeDialog(BaseDialog[None]):
                 for name, palette in palettes.items()
             ]
         )
-        table.styles.height = min(len(palettes), max(4, self.app.size.height - 9))
+        table.be_as_tall_as_its_rows(self.BESIDE)
         table.move_to(self._before)
 
     @on(RowTable.Moved)

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from workshop.actions import Action, Scope
+from workshop.present.cells import cut
 from workshop.tui.bindings import key_name
 from workshop.tui.performing import performers
 
@@ -51,6 +52,7 @@ class TopBar(Widget):
         left: Parts = [(" workshop ", "bold $text-primary")]
         for crumb in screen.crumbs():
             left += [("› ", "$text-muted"), (f"{crumb} ", "bold")]
+        where = len(left)
         left += [("  ", ""), *screen.facts()] if screen.facts() else []
         right: Parts = []
         if app.read_only:
@@ -62,8 +64,14 @@ class TopBar(Widget):
             right.append((f"◌ {running} running  ", "$text-accent"))
         right.append((f"{app.local(app.now()):%H:%M} ", "$text-muted"))
         room = self.size.width - width_of(right)
-        while left and width_of(left) > room:
+        while len(left) > where and width_of(left) > room:
             left.pop()
+        if len(left) > 2 and width_of(left) > room:
+            left[:2] = [(" ", "")]  # the name of the class says more than that of the program
+            while len(left) > 2 and width_of(left) > room:
+                del left[1:3]
+            text, style = left[-1]
+            left[-1] = (cut(text, max(0, room - 1 - width_of(left[:-1]))), style)
         gap = max(0, room - width_of(left))
         return Content.assemble(*left, (" " * gap, ""), *right)
 
@@ -75,6 +83,8 @@ class KeyBar(Widget):
     DEFAULT_CSS = """
     KeyBar { height: 1; background: $panel; color: $text-muted; dock: bottom; }
     """
+
+    _painted = Content("")
 
     def on_mount(self) -> None:
         self.screen.bindings_updated_signal.subscribe(self, self._bindings_updated)
@@ -110,7 +120,16 @@ class KeyBar(Widget):
             found.append((action, key, action.footer, can))
         return found
 
+    def look_again(self) -> None:
+        """Paint, if other keys can be used now."""
+        if not self._content().is_same(self._painted):
+            self.refresh()
+
     def render(self) -> Content:
+        self._painted = self._content()
+        return self._painted
+
+    def _content(self) -> Content:
         parts: Parts = []
         for _action, key, word, can in self._fitting():
             key_style, word_style = (

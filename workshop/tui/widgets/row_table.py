@@ -250,6 +250,14 @@ class RowTable(Performer, ScrollView, can_focus=True):
         if self._top <= line < self.size.height:
             self.refresh(Region(0, line, self.size.width, 1))
 
+    def be_as_tall_as_its_rows(self, beside: int) -> None:
+        """Take the height of all rows, or what the terminal leaves; those that do not fit are scrolled to.
+
+        Args:
+            beside: lines of the terminal that are left to others.
+        """
+        self.styles.height = min(len(self._order) + self._top, max(4, self.app.size.height - beside))
+
     def _fit_virtual_size(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._order) + self._top)
 
