@@ -37,6 +37,13 @@ async def running(room: Room) -> AsyncIterator[ClassClock]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+async def sleep_past_the_end(day: Day, clock: ClassClock) -> None:
+    """The machine sleeps past end and grace, wakes up, and the last minutes pass too."""
+    day.clock.forward(hours=4)
+    await until(clock.rest_of_grace)
+    day.clock.forward(minutes=6)
+
+
 async def test_students_are_reminded_once_also_over_a_restart_of_the_gateway(day: Day) -> None:
     room = room_of(day)
     clock = ClassClock(room, at_end="collect")
@@ -104,6 +111,35 @@ async def test_a_break_freezes_idleness_and_ends_by_itself(day: Day) -> None:
         assert seat.idle_seconds == 360
 
 
+async def test_an_end_that_passed_while_the_machine_slept_leaves_everybody_a_few_minutes_and_says_so(day: Day) -> None:
+    room = room_of(day)
+    clock = ClassClock(room, at_end="collect")
+    clock.look()
+    day.clock.forward(hours=9)
+    clock.look()
+    assert not clock.is_over
+    assert clock.rest_of_grace() == timedelta(minutes=5)
+    assert "slept past the end" in room.snapshot().warnings[0]
+    assert "The class is over. It closes at" in room.snapshot().messages[0]
+    day.clock.forward(minutes=5)
+    clock.look()
+    assert clock.is_over
+    assert len(room.snapshot().messages) == 1
+
+
+async def test_a_class_whose_end_was_slept_through_can_still_be_extended(day: Day) -> None:
+    room = room_of(day)
+    clock = ClassClock(room, at_end="collect")
+    clock.look()
+    day.clock.forward(hours=9)
+    clock.look()
+    await room.act("extend", {"seconds": 12 * 3600})
+    day.clock.forward(minutes=6)
+    clock.look()
+    assert not clock.is_over
+    assert room.snapshot().warnings == ()
+
+
 @pytest.mark.parametrize("kind", ["fake", "process"], indirect=True)
 async def test_after_the_grace_the_class_is_collected_and_removed_by_itself(day: Day) -> None:
     day.claim(1)
@@ -141,7 +177,7 @@ async def test_a_collection_that_fails_keeps_every_seat_says_why_and_is_tried_ag
         with monkeypatch.context() as patch:
             patch.setattr(day.runtime, "read_files", broken)
             ending = asyncio.create_task(end_when_over(day.wiring, room, clock, sleep=sleep))
-            day.clock.forward(hours=4)
+            await sleep_past_the_end(day, clock)
             await asyncio.wait_for(asleep.wait(), 10)
         assert room.closing
         assert len(await day.runtime.seats(day.classroom)) == 2
@@ -169,7 +205,7 @@ async def test_extending_a_class_whose_end_failed_opens_its_door_again(
     monkeypatch.setattr(day.runtime, "read_files", broken)
     async with running(room) as clock:
         ending = asyncio.create_task(end_when_over(day.wiring, room, clock, sleep=sleep))
-        day.clock.forward(hours=4)
+        await sleep_past_the_end(day, clock)
         await asyncio.wait_for(asleep.wait(), 10)
         await room.act("extend", {"seconds": 3600 * 3})
         clock.look()

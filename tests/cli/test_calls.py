@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
@@ -256,3 +257,42 @@ def test_a_variable_that_is_no_setting_is_pointed_out(workshop: Call, monkeypatc
 def test_nothing_is_coloured_where_nobody_sees_it(workshop: Call) -> None:
     said = workshop("paths")
     assert "\x1b" not in said.out + said.err + workshop("nonsense").err
+
+
+def test_an_answer_that_cannot_be_written_is_named_and_no_surprise() -> None:
+    unwritten = "The result could not be written to standard output: No space left on device."
+    for words, code, says in (
+        (["paths"], 1, unwritten),
+        (["paths", "--json"], 1, unwritten),
+        (["status", "nobody", "--json"], 2, "There is no classroom 'nobody'."),
+    ):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "workshop", *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
+            )
+        assert done.returncode == code, done.stderr
+        assert says in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Exception" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("closed", "answered"), [("<&-", True), (">&-", False), ("2>&-", True), ("<&- >&- 2>&-", False)]
+)
+def test_streams_that_were_closed_are_as_good_as_empty(closed: str, answered: bool) -> None:
+    script = f'"$0" -m workshop paths --json {closed}'
+    done = subprocess.run(["sh", "-c", script, sys.executable], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) is answered
+    assert not answered or json.loads(done.stdout)
+
+
+def test_work_goes_on_where_nobody_is_left_to_hear_of_it() -> None:
+    script = "from workshop.cli.diagnostics import Diagnostics\nDiagnostics().line('half-way')\nprint('done')"
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=writer, text=True, timeout=60, check=True
+    )
+    os.close(writer)
+    assert done.stdout == "done\n"

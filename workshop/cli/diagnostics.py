@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from enum import IntEnum
 
 import click
@@ -26,6 +27,8 @@ class ExitCode(IntEnum):
 class Diagnostics:
     """What is said beside the result: progress, notes, warnings, errors.
 
+    Nobody may be left to hear it (`2>&1 | head -1`, a terminal that was closed): the work does not stop for that.
+
     Args:
         colour: None finds out: a terminal and no `NO_COLOR`.
     """
@@ -40,9 +43,8 @@ class Diagnostics:
         """Write a line above the live one."""
         with self._lock:
             self._clear()
-            sys.stderr.write(self._styled(text, **style) + "\n")
+            self._write(self._styled(text, **style) + "\n")
             self._draw()
-            sys.stderr.flush()
 
     def live(self, text: str) -> None:
         """Replace the live line at the bottom of a terminal; empty takes it away. Elsewhere nothing is shown."""
@@ -52,7 +54,6 @@ class Diagnostics:
             self._clear()
             self._live = text
             self._draw()
-            sys.stderr.flush()
 
     def note(self, text: str) -> None:
         self.line(text, dim=True)
@@ -76,11 +77,16 @@ class Diagnostics:
 
     def _clear(self) -> None:
         if self._live:
-            sys.stderr.write("\r\x1b[2K")
+            self._write("\r\x1b[2K")
 
     def _draw(self) -> None:
         if self._live:
-            sys.stderr.write(self._live)
+            self._write(self._live)
+
+    def _write(self, text: str) -> None:
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     def _styled(self, text: str, **style: object) -> str:
         return click.style(text, **style) if self.colour and style else text  # type: ignore[arg-type]

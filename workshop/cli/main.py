@@ -18,6 +18,8 @@ from workshop.cli.session import OpenTerminalUi, Session
 from workshop.cli.verbs import SECTIONS
 from workshop.errors import Interrupted, NoTerminal, UsageError, WorkshopError
 
+ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""Being told to end, and the loss of the terminal: as Ctrl-C, so that nothing is left half-made."""
 EPILOG = (
     "FILE is a workshop.yaml, a folder holding one, a Git URL or a mybinder.org link. "
     "Every verb takes --json: one JSON document on standard output, nothing else there.\n\n"
@@ -85,7 +87,10 @@ def run(words: Sequence[str], *, open_terminal_ui: OpenTerminalUi) -> int:
 
 
 def _run(session: Session, words: Sequence[str]) -> int:
-    before = signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    before = {number: signal.getsignal(number) for number in ENDINGS}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN:  # as `nohup` has it
+            signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     try:
         code = workshop_command.main(args=list(words), prog_name="workshop", standalone_mode=False, obj=session)
         return int(code or ExitCode.DONE)
@@ -107,12 +112,16 @@ def _run(session: Session, words: Sequence[str]) -> int:
     except Exception as error:
         return _tell(session, session.unforeseen(error))
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(session: Session, error: WorkshopError) -> int:
     if session.output.as_json and not session.output.written:
-        session.output.document(as_document(error))
+        try:
+            session.output.document(as_document(error))
+        except WorkshopError:  # standard output cannot be written; standard error says what is wrong
+            session.diagnostics.error(error)
     else:
         session.diagnostics.error(error)
     return error.exit_code

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from workshop.errors import WorkshopError
+
 
 class Output:
     """Where results go.
@@ -41,8 +43,21 @@ class Output:
         self._write(text)
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text if text.endswith("\n") else text + "\n")
-        sys.stdout.flush()
+        """
+        Raises:
+            BrokenPipeError: whoever reads has gone.
+            WorkshopError: the result could not be written.
+        """
+        try:
+            sys.stdout.write(text if text.endswith("\n") else text + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise WorkshopError(
+                f"The result could not be written to standard output: {error.strerror or error}.",
+                hint="What was asked for is done; only the answer is missing. Write it to another place.",
+            ) from error
 
     @property
     def is_terminal(self) -> bool:

@@ -9,6 +9,12 @@ REMINDERS = (15, 5)
 """Minutes before the end at which students are told."""
 
 
+SLEPT = timedelta(minutes=2)
+"""A clock that is further on than this since it was last looked at: the machine slept, or the clock was set."""
+LAST_GRACE = timedelta(minutes=5)
+"""What is left to everybody of a class whose end and grace passed in such a gap, when nobody could be told."""
+
+
 class Phase(StrEnum):
     """Where a class stands."""
 
@@ -24,6 +30,31 @@ def phase_of(now: datetime, ends: datetime | None, grace: timedelta) -> Phase:
     if ends is None or now < ends:
         return Phase.ON
     return Phase.GRACE if now < ends + grace else Phase.OVER
+
+
+def overslept(last: datetime | None, now: datetime, ends: datetime | None, grace: timedelta) -> bool:
+    """Whether a class became over while nobody looked at the clock.
+
+    Args:
+        last: when it was last looked at; None when it never was.
+    """
+    if last is None or now - last < SLEPT:
+        return False
+    return phase_of(last, ends, grace) is not Phase.OVER and phase_of(now, ends, grace) is Phase.OVER
+
+
+def closing_text(closes: datetime) -> str:
+    """What students of a class read whose end was slept through."""
+    at = f"{closes.astimezone():%H:%M}"
+    return f"The class is over. It closes at {at}: save your work, and download what you want to keep."
+
+
+def slept_text(closes: datetime) -> str:
+    """What the instructor reads of it."""
+    return (
+        f"This machine slept past the end of the class. At {closes.astimezone():%H:%M} the work is collected and the "
+        "class removed; extending it keeps it open."
+    )
 
 
 def reminder_due(now: datetime, ends: datetime | None, given: frozenset[int]) -> int | None:

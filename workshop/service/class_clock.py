@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from workshop.core.class_clock import REMINDERS, Phase, phase_of, reminder_due, reminder_text
-from workshop.model.events import ClockSet
+from workshop.core.class_clock import (
+    LAST_GRACE,
+    REMINDERS,
+    Phase,
+    closing_text,
+    overslept,
+    phase_of,
+    reminder_due,
+    reminder_text,
+    slept_text,
+)
+from workshop.model.events import ClockSet, Warned
 from workshop.service.room import Room
 
 log = logging.getLogger(__name__)
@@ -27,15 +37,22 @@ class ClassClock:
         self._ends_itself = at_end == room.rules.at_end == "collect"
         self._grace = room.rules.grace
         self._over = asyncio.Event()
+        self._looked: datetime | None = None
+        self._closes: datetime | None = None
+        """Until when a class is left open whose end was slept through."""
 
     @property
     def is_over(self) -> bool:
         """Whether the class is to be collected and removed now."""
-        return self._ends_itself and phase_of(self._room.clock(), self._room.ends, self._grace) is Phase.OVER
+        now = self._room.clock()
+        over = self._ends_itself and phase_of(now, self._room.ends, self._grace) is Phase.OVER
+        return over and (self._closes is None or now >= self._closes)
 
     def rest_of_grace(self) -> timedelta | None:
         """How long the class stays after its end, once that has come; None before, and when it does not end itself."""
         now, ends = self._room.clock(), self._room.ends
+        if self._closes is not None and self._closes > now:
+            return self._closes - now
         if not self._ends_itself or ends is None or phase_of(now, ends, self._grace) is not Phase.GRACE:
             return None
         return ends + self._grace - now
@@ -55,6 +72,7 @@ class ClassClock:
         state = room.store.room_state(room.classroom.uid)
         if state.ends is not None and state.ends != room.facts.ends:
             room.report(ClockSet(state.ends))
+        self._look_for_sleep(room.clock())
         if self.is_over:
             self._over.set()
         else:
@@ -70,6 +88,20 @@ class ClassClock:
         room.store.set_room_state(room.classroom.uid, reminded=f"{ends.isoformat()} {words}")
         room.say(reminder_text(room.clock(), ends))
         log.info("students were reminded: the class ends in %s minutes", minutes)
+
+    def _look_for_sleep(self, now: datetime) -> None:
+        """Give everybody a last few minutes when the end came while this machine slept."""
+        room = self._room
+        last, self._looked = self._looked, now
+        on = phase_of(now, room.ends, self._grace) is not Phase.OVER  # it was extended, or the clock set back
+        if self._closes is not None and (on or now >= self._closes):
+            self._closes = None
+            room.report(Warned("slept", ""))
+        if self._ends_itself and overslept(last, now, room.ends, self._grace):
+            self._closes = now + LAST_GRACE
+            room.report(Warned("slept", slept_text(self._closes)))
+            room.say(closing_text(self._closes))
+            log.info("the end of the class passed unseen since %s; it closes at %s", last, self._closes)
 
 
 def _given(reminded: str, ends: str) -> frozenset[int]:
