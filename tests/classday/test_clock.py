@@ -119,7 +119,8 @@ async def test_an_end_that_passed_while_the_machine_slept_leaves_everybody_a_few
     clock.look()
     assert not clock.is_over
     assert clock.rest_of_grace() == timedelta(minutes=5)
-    assert "slept past the end" in room.snapshot().warnings[0]
+    (warning,) = room.snapshot().warnings
+    assert warning.startswith("This machine slept past the end of the class. At ")
     assert "The class is over. It closes at" in room.snapshot().messages[0]
     day.clock.forward(minutes=5)
     clock.look()
@@ -137,6 +138,28 @@ async def test_a_class_whose_end_was_slept_through_can_still_be_extended(day: Da
     day.clock.forward(minutes=6)
     clock.look()
     assert not clock.is_over
+    assert room.snapshot().warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("collects", "comes"),
+    [
+        (True, "30 min after its end the work is collected and the class removed"),
+        (False, "30 min after its end it is removed, with all work that was not collected"),
+    ],
+)
+async def test_the_instructor_is_told_what_comes_after_the_end_until_it_is_put_off(
+    day: Day, collects: bool, comes: str
+) -> None:
+    room = room_of(day)
+    clock = ClassClock(room, at_end="collect", collects=collects)
+    clock.look()
+    assert room.snapshot().warnings == ()
+    day.clock.forward(hours=3, minutes=1)
+    clock.look()
+    assert room.snapshot().warnings == (f"The class is over. {comes}; extending it keeps it open.",)
+    await room.act("extend", {"seconds": 1800})
+    clock.look()
     assert room.snapshot().warnings == ()
 
 

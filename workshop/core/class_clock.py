@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from workshop.model.amounts import format_span
+
 REMINDERS = (15, 5)
 """Minutes before the end at which students are told."""
 
@@ -49,11 +51,21 @@ def closing_text(closes: datetime) -> str:
     return f"The class is over. It closes at {at}: save your work, and download what you want to keep."
 
 
-def slept_text(closes: datetime) -> str:
-    """What the instructor reads of it."""
+def over_text(grace: timedelta, closes: datetime | None, *, collects: bool) -> str:
+    """What the instructor reads of a class that is over and still there.
+
+    Args:
+        closes: when it is removed, if its end and its grace were slept through.
+        collects: whether the work is fetched before; where a cluster ends a class, nothing is there to keep it.
+    """
+    moment = f"At {closes.astimezone():%H:%M}" if closes else f"{format_span(grace)} after its end"
     return (
-        f"This machine slept past the end of the class. At {closes.astimezone():%H:%M} the work is collected and the "
-        "class removed; extending it keeps it open."
+        ("This machine slept past the end of the class. " if closes else "The class is over. ")
+        + moment
+        + (" the work is collected and the class" if collects else " it is")
+        + " removed"
+        + ("" if collects else ", with all work that was not collected")
+        + "; extending it keeps it open."
     )
 
 

@@ -11,11 +11,11 @@ from workshop.core.class_clock import (
     REMINDERS,
     Phase,
     closing_text,
+    over_text,
     overslept,
     phase_of,
     reminder_due,
     reminder_text,
-    slept_text,
 )
 from workshop.model.events import ClockSet, Warned
 from workshop.service.room import Room
@@ -29,11 +29,13 @@ class ClassClock:
     """
     Args:
         at_end: `collect` or `nothing`: whether the class ends by itself.
+        collects: whether its work is fetched when it does.
     """
 
-    def __init__(self, room: Room, *, at_end: str, tick: float = TICK) -> None:
+    def __init__(self, room: Room, *, at_end: str, collects: bool = True, tick: float = TICK) -> None:
         self._room = room
         self._tick = tick
+        self._collects = collects
         self._ends_itself = at_end == room.rules.at_end == "collect"
         self._grace = room.rules.grace
         self._over = asyncio.Event()
@@ -73,6 +75,7 @@ class ClassClock:
         if state.ends is not None and state.ends != room.facts.ends:
             room.report(ClockSet(state.ends))
         self._look_for_sleep(room.clock())
+        self._tell_the_instructor()
         if self.is_over:
             self._over.set()
         else:
@@ -96,12 +99,17 @@ class ClassClock:
         on = phase_of(now, room.ends, self._grace) is not Phase.OVER  # it was extended, or the clock set back
         if self._closes is not None and (on or now >= self._closes):
             self._closes = None
-            room.report(Warned("slept", ""))
         if self._ends_itself and overslept(last, now, room.ends, self._grace):
             self._closes = now + LAST_GRACE
-            room.report(Warned("slept", slept_text(self._closes)))
             room.say(closing_text(self._closes))
             log.info("the end of the class passed unseen since %s; it closes at %s", last, self._closes)
+
+    def _tell_the_instructor(self) -> None:
+        """Say what comes, as long as something can be done about it."""
+        there = self.rest_of_grace() is not None
+        text = over_text(self._grace, self._closes, collects=self._collects) if there else ""
+        if text != dict(self._room.facts.warnings).get("over", ""):
+            self._room.report(Warned("over", text))
 
 
 def _given(reminded: str, ends: str) -> frozenset[int]:

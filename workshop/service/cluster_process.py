@@ -21,12 +21,10 @@ from workshop.errors import GatewayFailed, RuntimeUnreachable, UnknownClassroom,
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
 from workshop.model.classroom import Classroom
-from workshop.model.events import Warned
 from workshop.runtimes.kubernetes import KubernetesRuntime
 from workshop.runtimes.kubernetes.client import ClusterClient
 from workshop.runtimes.kubernetes.gateway_objects import CONTROL_SOCKET, PORT
 from workshop.runtimes.kubernetes.kube_store import KubeStore
-from workshop.service.class_clock import ClassClock
 from workshop.service.duties import Duties
 from workshop.service.ending import end_when_over, not_ended
 from workshop.service.room import Room
@@ -34,7 +32,6 @@ from workshop.service.wiring import Wiring
 
 log = logging.getLogger(__name__)
 
-TELL_EVERY = 15.0
 TRY_EVERY = 1.0
 
 
@@ -74,13 +71,13 @@ async def _serve(name: str, uid: str, host: str, control_socket: Path) -> None:
         palette=load_themes(wiring.places).palette(wiring.setting("theme")),
     )  # fmt: skip
     gateway = Gateway(room, store, room.report, control_socket=control_socket, settings=settings)
-    duties = Duties(wiring, room, ending=partial(end_when_over, end=_remove_from_inside))
+    duties = Duties(wiring, room, ending=partial(end_when_over, end=_remove_from_inside), collects=False)
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(room.run()), asyncio.create_task(stop.wait())]
     try:
         await room.until_listed()
         await gateway.start()
         log.info("classroom %s is open at %s", name, classroom.join_url())
-        tasks += [asyncio.create_task(duties.run()), asyncio.create_task(_tell_of_the_end(room, duties.clock))]
+        tasks.append(asyncio.create_task(duties.run()))
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             if task.done() and (error := task.exception()) is not None:
@@ -135,18 +132,6 @@ async def _remove_from_inside(_wiring: Wiring, room: Room) -> bool:
     except WorkshopError as error:
         return not_ended(room, error.message, error.details)
     return True
-
-
-async def _tell_of_the_end(room: Room, clock: ClassClock) -> None:
-    """Warn the instructor while there is still time: nothing here can keep work that nobody has collected."""
-    while True:
-        rest = clock.rest_of_grace()
-        minutes = max(1, round(rest.total_seconds() / 60)) if rest is not None else 0
-        left = "1 minute" if minutes == 1 else f"{minutes} minutes"
-        text = f"The class is over. In {left} it is removed, with all work that was not collected." if rest else ""
-        if text != dict(room.facts.warnings).get("end", ""):
-            room.report(Warned("end", text))
-        await asyncio.sleep(TELL_EVERY)
 
 
 if __name__ == "__main__":

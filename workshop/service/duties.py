@@ -33,13 +33,14 @@ class Duties:
 
     Args:
         ending: waits for the end of the class and ends it.
+        collects: whether that fetches the work first.
     """
 
-    def __init__(self, wiring: Wiring, room: Room, *, ending: Ending = end_when_over) -> None:
+    def __init__(self, wiring: Wiring, room: Room, *, ending: Ending = end_when_over, collects: bool = True) -> None:
         self._wiring = wiring
         self._room = room
         self._ending = ending
-        self.clock = ClassClock(room, at_end=wiring.setting("at_end") or "collect")
+        self.clock = ClassClock(room, at_end=wiring.setting("at_end") or "collect", collects=collects)
         self._duties: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("clock", self.clock.run),
             ("snapshots", SnapshotKeeper(wiring, room).run),
