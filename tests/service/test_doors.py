@@ -75,6 +75,19 @@ async def test_a_gateway_of_another_state_folder_is_nobody_s_lost_one(
     assert (await client.snapshot()).gateway
 
 
+async def test_a_gateway_that_hangs_is_named_with_the_way_to_be_rid_of_it(
+    make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await make_room()
+    files = room.doors.files(room.classroom.uid)
+    files.lock.parent.mkdir(parents=True, exist_ok=True)
+    with doors.holding(files.lock):
+        monkeypatch.setattr(doors, "OTHERS_START", 0.2)
+        with pytest.raises(GatewayFailed, match="runs and does not answer") as raised:
+            await room.doors.ensure(room.classroom)
+    assert f"`kill -9 {os.getpid()}` ends it" in raised.value.hint
+
+
 async def test_a_gateway_that_says_nothing_is_given_up_and_keeps_nobody_waiting(
     make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tests.service.test_targets import Land
-from workshop.errors import RuntimeUnreachable
+from workshop.errors import RuntimeUnreachable, UnknownClassroom
 from workshop.model.target import Target
 from workshop.runtimes.fake import FakeEngine, FakeRuntime
 from workshop.service import Service, UpRequest
-from workshop.service.rooms import search_for
+from workshop.service.rooms import collections, search_for
 
 
 class Searched(FakeRuntime):
@@ -97,3 +97,14 @@ async def test_an_engine_that_was_asked_for_in_vain_is_told_beside_what_others_h
     silent = land.service.asked_in_vain()
     assert silent is not None
     assert silent.exit_code == 3
+
+
+async def test_a_class_that_is_gone_is_answered_with_where_its_work_went(land: Land) -> None:
+    for name in ("lesson-20260301-0900", "lesson-20260302-0900", "lesson-two-20260303-0900"):
+        (collections(land.service.wiring) / name).mkdir(parents=True)
+    with pytest.raises(UnknownClassroom) as raised:
+        await land.service.status("lesson")
+    assert raised.value.hint.endswith(f"collected into {collections(land.service.wiring)}/lesson-20260302-0900.")
+    with pytest.raises(UnknownClassroom) as raised:
+        await land.service.status("other")
+    assert "collected" not in raised.value.hint

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from workshop.errors import WorkshopError
 from workshop.model.seat import Activity, SeatState
 from workshop.service import SeatResult
 from workshop.tui.app import WorkshopApp
+from workshop.tui.places import shown
 from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.classroom import ClassScreen
 from workshop.tui.screens.confirm import ConfirmDialog
@@ -282,6 +284,16 @@ async def test_a_classroom_that_somebody_else_tore_down_is_said_to_be_gone(
         await until(pilot, lambda: any("the classroom is gone" in text for text in notices(running)))
         assert isinstance(running.screen, ClassScreen)
         assert scripted.called("restart") == []
+
+
+async def test_a_class_that_ended_by_itself_is_said_to_be_over_and_where_its_work_is(
+    app: Callable[..., WorkshopApp], scripted: ScriptedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scripted, "collect_folder", lambda _room: tmp_path)
+    async with in_class(app, size=(200, 30)) as (_running, pilot):
+        scripted.clock.forward(hours=3)
+        scripted.remove(ROOM)
+        await shows(pilot, f"it is over and was removed. Collected work is in {shown(tmp_path)}.")
 
 
 async def test_a_classroom_that_is_not_there_goes_back_with_a_reason(

@@ -75,9 +75,7 @@ def default_folder(wiring: Wiring, classroom: Classroom) -> Path:
 
 def folder_of(wiring: Wiring, name: str, created: datetime) -> Path:
     """The default folder of the class of this name that was opened then."""
-    configured = wiring.setting("collect_dir")
-    parent = Path(configured) if configured else wiring.places.collected
-    return parent / f"{name}-{created:%Y%m%d-%H%M}"
+    return rooms.collections(wiring) / f"{name}-{created:%Y%m%d-%H%M}"
 
 
 def seats_with_work(wiring: Wiring, room: rooms.FoundRoom, picture: Snapshot, there: set[int]) -> tuple[int, ...]:

@@ -29,7 +29,7 @@ from workshop.ports.build import Report, ignore_events
 if TYPE_CHECKING:
     import psutil
 
-START_TIMEOUT = 30.0
+START_TIMEOUT = OTHERS_START = 30.0
 STOP_TIMEOUT = 10.0
 YOUNG = 5.0
 """Seconds in which a gateway that starts may not hold its lock yet."""
@@ -145,12 +145,15 @@ class DetachedDoors:
         threading.Thread(target=process.wait, name=f"gateway-{classroom.uid}", daemon=True).start()
 
     async def _wait_for_other(self, classroom: Classroom) -> None:
-        deadline = monotonic() + START_TIMEOUT
+        deadline = monotonic() + OTHERS_START
         while await self.client(classroom) is None:
             if monotonic() > deadline:
+                files = self.files(classroom.uid)
+                pid = locked_by(files.lock)
+                end_it = f"`kill -9 {pid}` ends it, `workshop up` then starts another. " if pid is not None else ""
                 raise GatewayFailed(
                     f"The gateway of {classroom.name} runs and does not answer.",
-                    hint=f"Its log is {self.files(classroom.uid).log}.",
+                    hint=f"{end_it}Its log is {files.log}.",
                 )
             await asyncio.sleep(0.1)
 

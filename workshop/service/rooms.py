@@ -7,6 +7,8 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from glob import escape
+from pathlib import Path
 from time import monotonic
 
 from workshop.config.login import login
@@ -166,6 +168,11 @@ async def find(wiring: Wiring, which: str, *, only: str = "", called: str = "") 
     raise unknown(wiring, called or which, rooms)
 
 
+def collections(wiring: Wiring) -> Path:
+    """Where the work of classes goes, a folder each, unless another one is named."""
+    return Path(wiring.setting("collect_dir") or wiring.places.collected)
+
+
 def unknown(wiring: Wiring, name: str, rooms: Sequence[FoundRoom]) -> WorkshopError:
     """Why no classroom of that name was found among `rooms`, the last search's."""
     remembered = {target_of(one) for one in wiring.store.remembered() if name in (one.name, one.uid)}
@@ -174,6 +181,8 @@ def unknown(wiring: Wiring, name: str, rooms: Sequence[FoundRoom]) -> WorkshopEr
             return silent
     names = ", ".join(dict.fromkeys(room.classroom.name for room in rooms))  # a class has a room on each target
     hint = f"There are: {names}." if names else "There are none; `workshop up` opens one."
+    kept = sorted(collections(wiring).glob(f"{escape(name)}-{'[0-9]' * 8}-{'[0-9]' * 4}"))
+    hint += f" Work of a class of that name was collected into {kept[-1]}." if kept else ""
     if wiring.unreachable:
         hint += " Not asked: " + "; ".join(unreachable(wiring))
     return UnknownClassroom(f"There is no classroom {name!r}.", hint=hint)

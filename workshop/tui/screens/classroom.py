@@ -20,6 +20,7 @@ from workshop.present.rows import header, help_queue
 from workshop.service import ActReport, UpReport
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import Job, JobKind, JobState
+from workshop.tui.places import shown
 from workshop.tui.screens.base import BaseScreen
 from workshop.tui.screens.room_acts import RoomActs
 from workshop.tui.screens.seat_acts import SeatActs
@@ -182,7 +183,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         banner = self.query_one("#stale", Text)
         reason = self.history.stale
         if self._gone:
-            text = "This classroom is gone: it was torn down. What you see is the last that was known."
+            text = self._why_gone(snapshot, now)
         elif reason:
             taken = snapshot.taken_at or self.history.received or now
             text = f"Stale, {format_span((now - taken).total_seconds())} old. {reason}"
@@ -191,6 +192,13 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         banner.say(Content(f"▲ {text}" if text else ""))
         banner.set_class(bool(reason) or self._gone, "-stale")
         banner.display = bool(text)
+
+    def _why_gone(self, snapshot: Snapshot, now: datetime) -> str:
+        over = snapshot.ends is not None and snapshot.ends <= now
+        what = "it is over and was removed" if over else "it was torn down"
+        folder = self.workshop.service.collect_folder(snapshot.classroom)
+        where = f" Collected work is in {shown(folder)}." if folder.is_dir() else ""
+        return f"This classroom is gone: {what}.{where} What you see is the last that was known."
 
     def _show_view(self, snapshot: Snapshot, now: datetime) -> None:
         table = self.query_one("#seats", SeatTable)
