@@ -81,7 +81,7 @@ async def killed_at(moment: Callable[[], bool | Awaitable[bool]], *words: object
 
     async def reached() -> bool:
         found = moment()
-        return process.poll() is not None or (found if isinstance(found, bool) else await found)
+        return (found if isinstance(found, bool) else await found) or process.poll() is not None
 
     await until(reached, 60)
     process.send_signal(signal.SIGKILL)

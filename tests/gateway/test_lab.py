@@ -167,16 +167,16 @@ async def test_pulses_change_nothing_and_a_silent_cell_is_busy(lab: UiSeat, stud
         async def pulse() -> Any:
             return await take_pulse(session, lab.house.room.classroom, 1, upstream, browsers=0)
 
-        before = await activity(session)
-        quiet = [await pulse() for _ in range(5)]
-        assert await activity(session) == before
-        assert [(one.kernels, one.busy) for one in quiet] == [(1, 0)] * 5
-
         async def busy(wanted: int) -> None:
             async with asyncio.timeout(10):
                 while (await pulse()).busy != wanted:
                     pass  # each look is a request: nothing spins
 
+        await busy(0)  # the reply comes before the kernel says that it is idle
+        before = await activity(session)
+        quiet = [await pulse() for _ in range(5)]
+        assert await activity(session) == before
+        assert [(one.kernels, one.busy) for one in quiet] == [(1, 0)] * 5
         running = await _execute(socket, "import time; time.sleep(2)")
         await busy(1)
         await _replied(socket, running)

@@ -243,7 +243,7 @@ def _listen_error(error: OSError, host: str, port: int) -> Exception:
                 hint="Choose another with --port; move a class that is there already with "
                 "`workshop address NAME ADDRESS --port PORT`.",
             )
-        case errno.EADDRNOTAVAIL:
+        case errno.EADDRNOTAVAIL | None:  # from Python 3.13 on asyncio leaves the number out of this one
             return GatewayFailed(
                 f"This machine has no address {host} (any more).",
                 hint="`workshop address` shows those there are, `workshop address NAME ADDRESS` moves a class to one.",
