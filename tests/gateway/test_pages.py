@@ -220,6 +220,34 @@ async def test_the_page_comes_back_by_itself_when_the_gateway_does(house: House,
     await page.locator("#strip-text", has_text="welcome back").wait_for()
 
 
+async def test_a_network_that_goes_away_is_told_at_once_and_the_page_comes_back_with_it(
+    house: House, new_page: NewPage
+) -> None:
+    page = await new_page()
+    await page.goto(f"{house.url}/s/{house.code(1)}")
+    await connected(page)
+    await page.context.set_offline(True)
+    await page.locator("#link[data-state=bad]").get_by_text("No connection").wait_for()
+    await page.context.set_offline(False)
+    await connected(page)
+    await until(lambda: len(house.gateway._seat_page._sockets) == 1)
+
+
+async def test_a_network_that_goes_away_without_a_word_is_noticed(house: House, new_page: NewPage) -> None:
+    page = await new_page()
+    opened: list[Any] = []
+    page.on("websocket", lambda socket: opened.append(socket))
+    await page.clock.install()
+    await page.goto(f"{house.url}/s/{house.code(1)}")
+    await connected(page)
+    assert len(opened) == 1
+    await page.clock.fast_forward(40_000)
+    assert len(opened) == 1, "the gateway has time to speak"
+    async with page.expect_event("websocket"):
+        await page.clock.fast_forward(70_000)
+    await connected(page)
+
+
 async def test_a_seat_that_restarts_under_the_page_is_told_and_comes_back(house: House, new_page: NewPage) -> None:
     page = await new_page()
     await page.goto(f"{house.url}/s/{house.code(1)}")

@@ -143,6 +143,17 @@ async def test_the_page_hears_of_messages_time_and_its_seat_as_they_change(house
     assert (await live.receive_json(timeout=5))["ready"] is False
 
 
+async def test_a_page_is_told_from_time_to_time_although_nothing_changes(
+    house: House, student: Student, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workshop.gateway.seat_page.TELL_EVERY", 0.05)
+    socket = await _live(student, house)
+    views = [await socket.receive_json(timeout=5) for _ in range(4)]
+    assert len({view.pop("now") for view in views}) == 4
+    assert views[2] == views[3]
+    await socket.close()
+
+
 async def test_a_page_hears_nothing_of_other_seats(house: House, student: Student) -> None:
     live = await _live(student, house)
     await live.receive_json(timeout=5)

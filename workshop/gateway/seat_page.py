@@ -37,6 +37,8 @@ VISITORS_WORKSPACE = "lab/workspaces/instructor"
 """JupyterLab keeps its open tabs by workspace: in their own, a visitor leaves the participant's as they are."""
 NAME_LENGTH = 40
 HEARTBEAT = 25.0
+TELL_EVERY = 20.0
+"""Seconds after which a page is told again what it knows: so it notices a network that went away without a word."""
 _HELD_UP = (SeatState.FAILED, SeatState.LOST)
 
 
@@ -184,9 +186,11 @@ class SeatPage:
                     return
             waiter = asyncio.ensure_future(changed.wait())
             try:
-                await asyncio.wait((waiter, reader), return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait((waiter, reader), timeout=TELL_EVERY, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waiter.cancel()
+            if not done:
+                told = {}
             if reader.done():
                 return
 

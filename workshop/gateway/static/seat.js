@@ -174,12 +174,15 @@ function apply(next) {
 }
 let failures = 0;
 let socket = null;
+let heard = performance.now();
+const SILENT_MS = 50000; /* the gateway speaks every 20 s: a network can go away without a word */
 function connect() {
   const address = new URL(`${config.base}_room/live`, location.href);
   address.protocol = address.protocol.replace("http", "ws");
   socket = new WebSocket(address);
   const opened = socket;
-  socket.addEventListener("message", (event) => { failures = 0; apply(JSON.parse(event.data)); });
+  heard = performance.now();
+  socket.addEventListener("message", (event) => { failures = 0; heard = performance.now(); apply(JSON.parse(event.data)); });
   socket.addEventListener("close", () => { if (socket === opened) again(); });
 }
 async function again() {
@@ -196,8 +199,16 @@ async function again() {
       if (answer.ok) apply(await answer.json());
     } catch { /* the next try tells */ }
   }
-  connect();
+  if (!socket) connect(); /* the network came back meanwhile */
 }
+function abandon() {
+  const dead = socket;
+  if (!dead) return;
+  again();
+  dead.close(); /* its close event may take minutes */
+}
+setInterval(() => { if (performance.now() - heard > SILENT_MS) abandon(); }, 5000);
+addEventListener("offline", () => { setLink("bad", texts.lost); abandon(); });
 addEventListener("online", () => { failures = 0; if (!socket) connect(); });
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
