@@ -10,6 +10,7 @@ import pytest
 
 from tests.kubernetes.api_server import ApiServer
 from tests.runtimes.worlds import make_classroom
+from workshop.ports.store import BROWSERS_KEPT
 from workshop.runtimes.kubernetes.client import ClusterClient
 from workshop.runtimes.kubernetes.kube_store import KubeStore
 
@@ -68,6 +69,15 @@ def test_a_freed_seat_forgets_its_person(store: Callable[[], KubeStore]) -> None
     assert one.seats_of(UID, "phone") == (4,)
     one.free(UID, 4)
     assert (one.claims(UID), one.seats_of(UID, "ada"), one.notes(UID)) == ((), (), {})
+
+
+def test_ever_new_browsers_with_one_code_do_not_fill_the_secret(store: Callable[[], KubeStore]) -> None:
+    one = store()
+    one.claim(UID, 4, "ada")
+    for number in range(BROWSERS_KEPT + 20):
+        one.also_opened(UID, 4, f"browser {number}")
+    assert one.browsers(UID) == {4: BROWSERS_KEPT}
+    assert len(one.history(UID)) == BROWSERS_KEPT - 1
 
 
 def test_the_latest_seat_of_a_browser_comes_first(store: Callable[[], KubeStore]) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from workshop.model.classroom import Classroom, Door, new_key
-from workshop.ports.store import RoomState, SeatNote, Store
+from workshop.ports.store import BROWSERS_KEPT, RoomState, SeatNote, Store
 from workshop.state.store import SqliteStore
 
 ROOM = "a1b2c3d4e5f6"
@@ -84,6 +84,17 @@ class TestClaims:
             store.also_opened(ROOM, 4, "ben")
         assert store.browsers(ROOM) == {4: 2}
         assert [(kind, seat) for _, kind, _, seat in store.history(ROOM)] == [("second browser", 4)]
+
+    def test_ever_new_browsers_with_one_code_are_not_written_down_for_ever(self, store: SqliteStore) -> None:
+        store.claim(ROOM, 4, "ana")
+        for number in range(BROWSERS_KEPT + 20):
+            store.also_opened(ROOM, 4, f"browser {number}")
+        assert store.browsers(ROOM) == {4: BROWSERS_KEPT}
+        assert len(store.history(ROOM)) == BROWSERS_KEPT - 1
+        store.also_opened(ROOM, 4, "browser 1")
+        assert store.seats_of(ROOM, "browser 1") == (4,)
+        store.also_opened(ROOM, 5, "browser 60")
+        assert store.browsers(ROOM)[5] == 1
 
     def test_a_freed_seat_is_nobodys_and_remembers_nobody(self, store: SqliteStore) -> None:
         store.claim(ROOM, 4, "ana")

@@ -70,6 +70,9 @@ class RoomMemory:
     history: tuple[tuple[datetime, str, str, int | None], ...] = ()
 
 
+BROWSERS_KEPT = 50
+
+
 class Store(Protocol):
     """The state database. Lose it, and every classroom is found again with the same links.
 
@@ -103,7 +106,11 @@ class Store(Protocol):
         ...
 
     def also_opened(self, uid: str, number: int, browser: str) -> None:
-        """A second browser came to a claimed seat with its code: remembered, and shown to the instructor."""
+        """A second browser came to a claimed seat with its code: remembered, and shown to the instructor.
+
+        Of the browsers of one seat, `BROWSERS_KEPT` are remembered. Who has a code can come with ever new ones: they
+        are let in, and nothing is written, so that nobody fills a disk or the object in which a cluster keeps claims.
+        """
         ...
 
     def free(self, uid: str, number: int) -> None: ...

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workshop.model.classroom import Classroom, decode_classroom, encode_classroom
-from workshop.ports.store import Claim, RoomMemory, RoomState, SeatNote
+from workshop.ports.store import BROWSERS_KEPT, Claim, RoomMemory, RoomState, SeatNote
 from workshop.state.database import BUSY_SECONDS, Database
 
 _SAID_HERE = {"wanted", "adding", "closing", "parts"}
@@ -128,6 +128,8 @@ class SqliteStore:
             known = db.execute(
                 "SELECT 1 FROM openings WHERE uid = ? AND number = ? AND browser = ?", (uid, number, browser)
             ).fetchone()
+            if known is None and _count(db, uid, number) >= BROWSERS_KEPT:
+                return
             at = _text(self._now())
             _opened(db, uid, number, browser, at)
             if known is None:
@@ -234,6 +236,12 @@ def _room_state(db: sqlite3.Connection, uid: str) -> RoomState:
 def _seats_of(db: sqlite3.Connection, uid: str, browser: str) -> tuple[int, ...]:
     rows = db.execute("SELECT number FROM openings WHERE uid = ? AND browser = ? ORDER BY id DESC", (uid, browser))
     return tuple(row[0] for row in rows)
+
+
+def _count(db: sqlite3.Connection, uid: str, number: int) -> int:
+    """How many browsers are remembered of a seat."""
+    (count,) = db.execute("SELECT COUNT(*) FROM openings WHERE uid = ? AND number = ?", (uid, number)).fetchone()
+    return int(count)
 
 
 def _opened(db: sqlite3.Connection, uid: str, number: int, browser: str, at: str) -> None:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from workshop.errors import RuntimeRefused, WorkshopError
 from workshop.model.classroom import Classroom
-from workshop.ports.store import Claim, RoomMemory, RoomState, SeatNote
+from workshop.ports.store import BROWSERS_KEPT, Claim, RoomMemory, RoomState, SeatNote
 from workshop.runtimes.kubernetes.client import ApiRefused, ClusterClient
 from workshop.runtimes.kubernetes.names import STORE_KIND, base_name, object_annotations, object_labels
 from workshop.runtimes.kubernetes.reflector import Gone, Listed, reflect
@@ -183,6 +183,8 @@ class KubeStore:
     def also_opened(self, uid: str, number: int, browser: str) -> None:
         known = [number, browser] in self._claims.room(uid).get("openings", [])
         if known and self.seats_of(uid, browser)[:1] == (number,):
+            return
+        if not known and self.browsers(uid).get(number, 0) >= BROWSERS_KEPT:
             return
         self._change(uid, lambda room: _opened(room, number, browser))
         if not known:
