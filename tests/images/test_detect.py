@@ -140,7 +140,6 @@ def test_files_are_read_like_binder_reads_them(write: Write, files: dict[str, st
         ({"runtime.txt": "python"}, "no runtime"),
         ({"runtime.txt": "python-3.12-yesterday"}, "no runtime"),
         ({"apt.txt": "jq\nfoo; rm -rf /"}, r"apt\.txt line 2"),
-        ({"apt.txt": "jq tree"}, "apt.txt line 1"),
         ({"apt.txt": "$(id)"}, "no package name"),
         ({"apt.txt": "--allow-unauthenticated"}, "no package name"),
         ({"environment.yml": "dependencies: [a\n"}, r"environment\.yml is no YAML"),
@@ -163,3 +162,46 @@ def test_a_link_out_of_the_repository_is_not_followed(write: Write) -> None:
     root = write({"a.ipynb": ""})
     (root / "requirements.txt").symlink_to("/etc/passwd")
     assert detect(root).kind == "plain"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
+def test_lists_are_read_in_the_encodings_of_windows_programs(write: Write, encoding: str) -> None:
+    folder = write({"a.ipynb": ""})
+    (folder / "requirements.txt").write_bytes("numpy==1.26\r\nrich\r\n".encode(encoding))
+    (folder / "apt.txt").write_bytes("jq\r\ntree  curl # two\r\n".encode(encoding))
+    detected = detect(folder)
+    assert detected.unpinned == ("rich",)
+    assert detected.apt == ("curl", "jq", "tree")
+
+
+def test_scripts_with_windows_line_endings_are_named(write: Write) -> None:
+    folder = write({"a.ipynb": ""})
+    (folder / "postBuild").write_bytes(b"#!/bin/bash\r\necho\r\n")
+    (folder / "start").write_bytes(b'#!/bin/bash\nexec "$@"\n')
+    (note,) = detect(folder).notes
+    assert note.startswith("postBuild has Windows line endings")
+
+
+def test_a_start_that_starts_nothing_is_named(write: Write) -> None:
+    folder = write({"a.ipynb": "", "start": "#!/bin/bash\nexport A=1\n"})
+    assert "nothing would start Jupyter" in detect(folder).notes[0]
+
+
+def test_a_poetry_project_without_a_list_of_dependencies_is_named(write: Write) -> None:
+    poetry = '[tool.poetry]\nname = "p"\n[tool.poetry.dependencies]\nnumpy = "^1"\n'
+    folder = write({"pyproject.toml": poetry})
+    assert "poetry export" in detect(folder).notes[0]
+    write({"requirements.txt": "numpy"})
+    assert detect(folder).notes == ()
+
+
+def test_places_of_another_machine_are_refused_before_anything_is_built(write: Write) -> None:
+    folder = write({"requirements.txt": "numpy @ file:///croot/numpy_1/work\npandas @ file:///croot/pandas_2/work\n"})
+    with pytest.raises(SourceError, match="numpy and 1 more from a folder of another machine") as caught:
+        detect(folder)
+    assert "numpy==1.2" in caught.value.hint
+
+
+def test_a_second_index_is_seen_also_in_a_list_that_is_included(write: Write) -> None:
+    folder = write({"requirements.txt": "-r more.txt\n", "more.txt": "--extra-index-url https://e.org/whl\ntorch\n"})
+    assert detect(folder).several_indexes

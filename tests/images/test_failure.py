@@ -22,6 +22,20 @@ ROWS: list[tuple[str, str, str, str]] = [
      "error: Failed to download and build `x @ git+https://github.com/x/y`\n  cause: Git operation failed\n"
      "fatal: unable to access 'https://github.com/x/y/': Could not resolve host: github.com",
      "github.com could not be reached", "network"),
+    ("git host that refuses",
+     "error: Failed to download and build `x @ git+https://github.com/x/y`\n"
+     "fatal: unable to access 'https://github.com/x/y/': Failed to connect to github.com port 443",
+     "github.com could not be reached", "network"),
+    ("private requirement",
+     "error: Failed to download and build `x @ git+https://github.com/x/y`\n  cause: Git operation failed\n"
+     "fatal: could not read Username for 'https://github.com': terminal prompts disabled",
+     "in a private repository of github.com", "submodule"),
+    ("editable repository", "error: Unsupported editable requirement in `r.txt` at line 1: `git+https://h/a#egg=a`\n"
+     "  cause: Git sources cannot be editable", "git+https://h/a#egg=a is to be editable", "Take the `-e `"),
+    ("pip freeze on Debian",
+     "error: No solution found when resolving dependencies\n  cause: Because pkg-resources was not found in the "
+     "package registry and you require pkg-resources==0.0.0, we can conclude that your requirements are "
+     "unsatisfiable.", "pkg-resources is no package", "by mistake"),
     ("Debian mirror",
      "E: Failed to fetch http://deb.debian.org/x/InRelease  Temporary failure resolving 'deb.debian.org'",
      "deb.debian.org could not be reached", "network"),

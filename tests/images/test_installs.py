@@ -34,6 +34,8 @@ ROWS: list[tuple[str, dict[str, str], list[str], list[str], set[str]]] = [
     ("a package with requirements", {"pyproject.toml": PACKAGE, "requirements.txt": "rich"},
      ["deps: pip install -r pyproject.toml", "deps: pip install -r requirements.txt"], ["repo: pip install ."],
      {"pyproject.toml", "requirements.txt"}),
+    ("a second index", {"requirements.txt": "--extra-index-url https://e.org/whl\nrich"},
+     ["deps: pip install --index-strategy unsafe-best-match -r requirements.txt"], [], {"requirements.txt"}),
     ("setup.py", {"setup.py": ""}, [], ["repo: pip install ."], set()),
     ("setup.py with requirements", {"setup.py": "", "requirements.txt": "rich"}, [],
      ["repo: pip install -r requirements.txt", "repo: pip install ."], set()),

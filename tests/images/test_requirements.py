@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from workshop.images.requirements import is_local_reference, logical_lines, needs_git, unpinned, unpinned_conda
+from workshop.images.requirements import (
+    for_uv,
+    is_local_reference,
+    logical_lines,
+    needs_git,
+    unpinned,
+    unpinned_conda,
+)
 
 
 @pytest.mark.parametrize(
@@ -87,3 +94,16 @@ def test_git_is_needed_only_where_it_is_called() -> None:
     assert needs_git(["x @ git+https://h/x"])
     assert needs_git(["#!/bin/sh\n  git clone x"])
     assert not needs_git(["# git clone x", "gitpython", "digit = 1"])
+
+
+@pytest.mark.parametrize(
+    ("line", "given"),
+    [
+        ("-e git+https://example.org/a.git@v1#egg=a", "git+https://example.org/a.git@v1#egg=a"),
+        ("--editable=git+ssh://git@example.org/a.git", "git+ssh://git@example.org/a.git"),
+        ("-e .", "-e ."),
+        ("numpy  # -e git+https", "numpy  # -e git+https"),
+    ],
+)
+def test_uv_gets_what_it_takes_of_what_pip_takes(line: str, given: str) -> None:
+    assert for_uv(f"rich\n{line}\n") == f"rich\n{given}\n"

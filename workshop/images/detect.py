@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from workshop.errors import SourceError
-from workshop.images import requirements
+from workshop.images import cautions, requirements
 from workshop.images.pipfile import has_paths
 from workshop.images.repository_files import RepositoryFiles
 from workshop.model.image import Detected
@@ -46,6 +46,7 @@ class _Finding:
     installer: str = "none"
     taking_part: list[str] = field(default_factory=list)
     after_code: bool = False
+    several_indexes: bool = False
     unpinned: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -95,7 +96,10 @@ def detect(folder: Path) -> Detected:
     post_build, start = (finding.at(name) if finding.has(name) else "" for name in ("postBuild", "start"))
     for name in (post_build, start):
         if name:
-            finding.use(name)
+            windows_lines = files.has_windows_lines(name)
+            finding.notes += cautions.of_script(
+                name, finding.use(name), windows_lines=windows_lines, starts=name == start
+            )
     return _detected(finding, apt=apt, post_build=post_build, start=start)
 
 
@@ -231,6 +235,7 @@ def _python(finding: _Finding, runtime: str) -> bool:
         finding.files.exists("setup.py") or ("project" in project and "build-system" in project)
     )
     has_requirements = finding.has("requirements.txt")
+    finding.notes += cautions.of_pyproject(project, installed=has_requirements or finding.has("pylock.toml"))
     if is_package:
         _use_project(finding, project)
     if has_requirements:
@@ -255,7 +260,9 @@ def _use_requirements(finding: _Finding) -> None:
                 seen.add(path)
                 texts.append(finding.files.text(path))
     finding.texts += texts[1:]
+    finding.several_indexes = cautions.several_indexes(texts)
     for current in texts:
+        cautions.refuse_foreign_paths(name, requirements.logical_lines(current))
         finding.unpinned += requirements.unpinned(requirements.logical_lines(current))
 
 
@@ -375,15 +382,13 @@ def _apt(finding: _Finding) -> tuple[str, ...]:
         return ()
     packages = set()
     for number, line in enumerate(finding.use(name).splitlines(), start=1):
-        package = line.partition("#")[0].strip()
-        if not package:
-            continue
-        if not _APT_NAME.fullmatch(package):
-            raise SourceError(
-                f"{name} line {number} is no package name: {package!r}.",
-                hint="apt.txt has one Debian package per line; commands belong in postBuild.",
-            )
-        packages.add(package)
+        for package in line.partition("#")[0].split():
+            if not _APT_NAME.fullmatch(package):
+                raise SourceError(
+                    f"{name} line {number} has what is no package name: {package!r}.",
+                    hint="apt.txt has names of Debian packages; commands belong in postBuild.",
+                )
+            packages.add(package)
     return tuple(sorted(packages))
 
 
@@ -409,6 +414,7 @@ def _detected(finding: _Finding, *, apt: tuple[str, ...], post_build: str, start
         start=start,
         installer=finding.installer,
         after_code=finding.after_code,
+        several_indexes=finding.several_indexes,
         tools=("git",) if requirements.needs_git(texts) else (),
         notebooks=finding.files.notebooks(),
         unpinned=tuple(dict.fromkeys(finding.unpinned)),

@@ -240,6 +240,15 @@ def _proxies() -> dict[str, str]:
     return {name: value for name, value in found.items() if not any(mark in value for mark in local)}
 
 
+def _base(request: BuildRequest) -> str:
+    """The image that a recipe of ours begins with."""
+    if request.detected.kind == "conda":
+        from workshop.images.recipe_conda import conda_base
+
+        return conda_base(request.settings.base)
+    return choose_base(request.detected, request.settings)
+
+
 def _failed(request: BuildRequest, lines: Sequence[str], step: str) -> FailedBuild:
     detected = request.detected
     wanted = detected.python or detected.python_range
@@ -249,7 +258,7 @@ def _failed(request: BuildRequest, lines: Sequence[str], step: str) -> FailedBui
     return FailedBuild(
         lines=lines,
         step=step,
-        base="named in the Dockerfile" if own else choose_base(detected, request.settings),
+        base="named in the Dockerfile" if own else _base(request),
         python=f"Python {wanted}" + (f" ({where})" if where else "") if wanted else "",
         apt_file=apt_file,
     )

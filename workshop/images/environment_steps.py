@@ -22,6 +22,7 @@ from workshop.images.links import redact
 from workshop.images.recipe import jupyter_packages, wanted_python
 from workshop.images.recipe_files import EXCLUDED, read_ca_bundle, shipped
 from workshop.images.recipe_ui import ui_packages
+from workshop.images.repository_files import has_windows_lines
 from workshop.model.events import LogLine, StepFinished, StepStarted
 from workshop.ports.build import BuildRequest, Report
 
@@ -139,8 +140,11 @@ class EnvironmentSteps:
 
     async def _post_build(self) -> None:
         script = self._repo / self._request.detected.post_build
+        if has_windows_lines(script):
+            script.write_bytes(script.read_bytes().replace(b"\r\n", b"\n"))
         script.chmod(script.stat().st_mode | 0o111)
-        code = await self._call((str(script),), cwd=self._repo, timeout=POST_BUILD_TIMEOUT)
+        # By a shell, as in an image: it runs a file without a `#!` line itself.
+        code = await self._call(("sh", "-c", '"$0"', str(script)), cwd=self._repo, timeout=POST_BUILD_TIMEOUT)
         if code:
             self._lines.append(f"workshop: postBuild: {self._request.detected.post_build} ended with exit code {code}")
             raise _StepFailed

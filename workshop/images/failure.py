@@ -129,7 +129,8 @@ _RULES = (
     ),
     _rule(
         r"(?:Failed to fetch:?|error sending request for url|Could not connect|request failed.*url)[^`(\n]*?"
-        r"[`(]?(?P<url>https?://[^`)\s]+)|unable to access '(?P<git>https?://[^']+)': Could not resolve",
+        r"[`(]?(?P<url>https?://[^`)\s]+)|unable to access '(?P<git>https?://[^']+)': "
+        r"(?:Could not resolve|Failed to connect)",
         lambda match, _b: _not_reached(_host(match["url"] or match["git"])),
         _NETWORK_HINT,
     ),
@@ -150,6 +151,24 @@ _RULES = (
         lambda _m, build: (
             f"Check its name at packages.debian.org for the release of {build.base}, and mend {build.apt_file}."
         ),
+    ),
+    _rule(
+        r"could not read (?:Username|Password) for '(?P<url>https?://[^']+)'|"
+        r"Authentication failed for '(?P<other>https?://[^']+)'",
+        lambda match, _b: f"A requirement is in a private repository of {_host(match['url'] or match['other'])}.",
+        "Builds have nobody's credentials, since whatever a build knows participants can read. Make it a submodule "
+        "and name its folder (`./folder`), or put its wheel into the repository.",
+    ),
+    _rule(
+        r"Unsupported editable requirement.*?: `(?P<what>git\+[^`]+)`",
+        lambda match, _b: f"{redact(match['what'])} is to be editable, which uv does for folders only.",
+        "Take the `-e ` in front of it away.",
+    ),
+    _rule(
+        r"Because (?P<name>pkg-resources|python) was not found in the package registry",
+        lambda match, _b: f"{match['name']} is no package that can be installed, and the requirements name it.",
+        "Take the line out: `pip freeze` on Debian writes pkg-resources by mistake; a Python version belongs in "
+        "runtime.txt.",
     ),
     _rule(
         r"(?:Because )?(?P<name>[\w.\[\]-]+) was not found in the package registry|"

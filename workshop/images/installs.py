@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workshop.images import pipfile
+from workshop.images import pipfile, requirements
 from workshop.images.repository_files import RepositoryFiles
 from workshop.model.image import Detected
 
@@ -69,7 +69,9 @@ def _lists(detected: Detected, files: RepositoryFiles) -> tuple[list[Install], l
 def _from_file(path: str, detected: Detected) -> Install:
     where = "repo" if detected.after_code else "deps"
     name = path if detected.after_code else Path(path).name
-    return Install(("pip", "install", "-r", name), f"installing what {Path(path).name} names", where)
+    # uv takes a package from the first index that has it, whatever its versions; pip, and so Binder, looks at all.
+    strategy = ("--index-strategy", "unsafe-best-match") if detected.several_indexes else ()
+    return Install(("pip", "install", *strategy, "-r", name), f"installing what {Path(path).name} names", where)
 
 
 def _from_lock(detected: Detected) -> Install:
@@ -86,7 +88,8 @@ def _texts(install: Install, detected: Detected, files: RepositoryFiles) -> dict
     if install.where == "repo" or install.arguments[0] == "sync":
         return {}
     name = install.arguments[-1]
-    return {name: files.text(next(path for path in detected.files if Path(path).name == name))}
+    text = files.text(next(path for path in detected.files if Path(path).name == name))
+    return {name: requirements.for_uv(text) if name.endswith(".txt") else text}
 
 
 def _has_build_system(files: RepositoryFiles) -> bool:

@@ -147,7 +147,7 @@ def _python(request: BuildRequest, files: RepositoryFiles, *, buildkit: bool) ->
     for install in plan.after_code:
         _install(out, install)
     if detected.start:
-        out.add(f"RUN chmod +x {quoted(detected.start)}", "making start executable")
+        out.run(f"sh /opt/workshop/tool/runnable.sh {quoted(detected.start)}", "making start executable")
     if code_installs:
         out.run(finish, "running postBuild" if detected.post_build else "listing what is installed", uv=True)
     out.environment({"WORKSHOP_START": detected.start} if detected.start else {})

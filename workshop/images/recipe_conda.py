@@ -49,7 +49,7 @@ def conda_recipe(request: BuildRequest, files: RepositoryFiles, *, buildkit: boo
         out.run(f"{install} file {quoted(target)}", f"installing what {name} names", mounts=[CACHE])
         out.copy("repo/", f"{HOME}/", "copying the repository")
     if detected.start:
-        out.add(f"RUN chmod +x {quoted(detected.start)}", "making start executable")
+        out.run(f"sh {TOOL}/runnable.sh {quoted(detected.start)}", "making start executable")
     out.run(f"sh {TOOL}/conda.sh finish {quoted(detected.post_build)}", "running postBuild", mounts=[CACHE])
     out.environment({"WORKSHOP_START": detected.start} if detected.start else {})
     out.add("EXPOSE 8888")

@@ -20,7 +20,7 @@ EXCLUDED = ("rfc3987-syntax",)
 """Packages that uv leaves out: this one costs each seat a second at its start, and no schema of Jupyter uses it."""
 SCRIPTS = (
     "setup.sh", "entrypoint.sh", "env.sh", "install.sh", "compile_packages.py", "jupyter.sh", "apt.sh", "finish.sh",
-    "conda.sh", "vscode.sh", "overrides.json", "code-server-settings.json",
+    "runnable.sh", "conda.sh", "vscode.sh", "overrides.json", "code-server-settings.json",
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,19 @@ import yaml
 from workshop.errors import SourceError
 
 MAX_TEXT = 4 * 1024 * 1024
+
+
+def decoded(content: bytes) -> str:
+    """Text as its first bytes say: PowerShell's `>` writes UTF-16."""
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16", errors="replace")
+    return content.decode("utf-8-sig", errors="replace")
+
+
+def has_windows_lines(path: Path) -> bool:
+    """Whether the first line of a script ends as on Windows."""
+    with open(path, "rb") as file:
+        return file.readline(MAX_TEXT).endswith(b"\r\n")
 
 
 class RepositoryFiles:
@@ -39,7 +53,12 @@ class RepositoryFiles:
             return ""
         if path.stat().st_size > MAX_TEXT:
             raise SourceError(f"{name} is too large to be read.")
-        return path.read_text(encoding="utf-8-sig", errors="replace")
+        return decoded(path.read_bytes()).replace("\r\n", "\n").replace("\r", "\n")
+
+    def has_windows_lines(self, name: str) -> bool:
+        """Whether Linux would look for a program whose name ends in a carriage return."""
+        path = self._safe(name)
+        return path is not None and path.is_file() and has_windows_lines(path)
 
     def toml(self, name: str) -> dict[str, Any]:
         """Raises: SourceError: the file is no TOML."""

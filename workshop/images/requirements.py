@@ -17,6 +17,7 @@ _ARCHIVE = re.compile(r"^[^:\s]*[^:\s/]\.(?:whl|tar\.gz|tgz|zip)$")
 _CONDA_PIN = re.compile(r"(?<![<>!~=])={1,2}\s*\d|^\S+\s+\d")
 _BARE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _EXACT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*\s*==\s*[0-9][A-Za-z0-9.+!]*")
+_EDITABLE_GIT = re.compile(r"(?m)^(?P<indent>\s*)(?:-e\s*|--editable[=\s]\s*)(?=git\+)")
 _COMMIT_AT_END = re.compile(r"@[0-9a-f]{7,40}(?:#.*)?$")
 
 
@@ -92,6 +93,11 @@ def _is_pinned(text: str) -> bool:
     except InvalidRequirement:
         return "==" in text
     return any(part.operator in ("==", "===") and not part.version.endswith("*") for part in specifier)
+
+
+def for_uv(text: str) -> str:
+    """The same list without what uv refuses and pip takes: an editable repository, as `pip freeze` writes it."""
+    return _EDITABLE_GIT.sub(r"\g<indent>", text)
 
 
 def needs_git(texts: Iterable[str]) -> bool:

@@ -57,6 +57,8 @@ class Detected:
     `uv-lock`, `pylock`, `conda`, `none`."""
     after_code: bool = False
     """The dependencies name files of the repository, so they are installed after its code is there."""
+    several_indexes: bool = False
+    """The requirements name a package index beside the first."""
     tools: tuple[str, ...] = ()
     """Debian packages that installing needs and the base may lack (`git` for `git+https://…`)."""
     notebooks: tuple[str, ...] = ()

@@ -45,6 +45,8 @@ def _lines(found: CheckReport) -> list[str]:
         lines.append(f"commit    {found.source.commit[:12]}")
     if found.detected is not None:
         lines.append(f"detected  {found.detected.sentence()}")
+        if found.detected.ignored:
+            lines.append(f"not used  {', '.join(found.detected.ignored)}")
         lines.append(f"notebooks {len(found.detected.notebooks)}")
     if found.facts is not None:
         version = found.facts.version if found.runtime == found.facts.runtime else ""  # several have none in common

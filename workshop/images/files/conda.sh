@@ -19,7 +19,7 @@ case $what in
     cp /opt/workshop/tool/overrides.json "$settings/overrides.json"
     cd "$REPO_DIR"
     if [ -n "${1:-}" ]; then
-      chmod +x "$1"
+      sh /opt/workshop/tool/runnable.sh "$1"
       "./$1" || {
         code=$?
         echo "workshop: postBuild: $1 ended with exit code $code" >&2
