@@ -184,3 +184,48 @@ def test_a_link_has_a_short_name() -> None:
     assert parse_link("https://git.example.org/team/course.git").name == "course"
     assert parse_link("git@github.com:team/intro.git").name == "intro"
     assert parse_link(GH + "/tree/main/content/day1").name == "day1"
+
+
+HUB = "https://hub.example.org/hub/user-redirect/git-pull"
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("mybinder.org/v2/gh/numpy/tutorials/main", Link(GH, ref="main")),
+        ("https://www.github.com/numpy/tutorials/", Link(GH)),
+        (f"{GH}.", Link(GH)),
+        ("https://mybinder.org/v2/gh/numpy/tutorials/main?labpath=a.ipynb).",
+         Link(GH, ref="main", open_path="a.ipynb", ui="lab")),
+        (f"{HUB}?repo=https%3A%2F%2Fgithub.com%2Fnumpy%2Ftutorials&urlpath=lab%2Ftree%2Ftutorials%2Fx.ipynb&branch=v1",
+         Link(GH, ref="v1", open_path="x.ipynb", ui="lab")),
+        (f"{HUB}?repo={GH}&targetPath=here&urlpath=tree/here/day1/x.ipynb",
+         Link(GH, open_path="day1/x.ipynb", ui="notebook")),
+        (f"{HUB}?repo={GH}&subPath=day1/x.ipynb", Link(GH, open_path="day1/x.ipynb")),
+        ("https://zenodo.org/doi/10.5281/zenodo.123", Link("doi:10.5281/zenodo.123")),
+        ("https://zenodo.org/badge/DOI/10.5281/zenodo.123.svg", Link("doi:10.5281/zenodo.123")),
+        ("https://github.company.com/team/course/tree/main/day%201",
+         Link("https://github.company.com/team/course", ref="main", folder="day 1")),
+        ("http://gitea.example.org/team/course/src/branch/main/a.ipynb",
+         Link("http://gitea.example.org/team/course.git", ref="main", open_path="a.ipynb")),
+        ("https://dev.azure.com/org/proj/_git/course?path=/day1&version=GBmain",
+         Link("https://dev.azure.com/org/proj/_git/course", ref="main", folder="day1")),
+        ("https://git.example.org/a/b.git?x=1", Link("https://git.example.org/a/b.git?x=1")),
+    ],
+)  # fmt: skip
+def test_links_as_they_are_pasted_are_read(text: str, link: Link) -> None:
+    assert parse_link(text) == link
+
+
+def test_a_hosts_name_is_read_in_any_case() -> None:
+    assert parse_link("GitHub.com/numpy/tutorials/tree/v1").ref == "v1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://mybinder.org/badge_logo.svg", "https://hub.2i2c.mybinder.org/user/o-r-abc/lab", "mybinder.org/v2"],
+)
+def test_addresses_of_mybinder_that_start_nothing_say_which_do(text: str) -> None:
+    with pytest.raises(SourceError) as caught:
+        parse_link(text)
+    assert "/v2/gh/" in caught.value.hint

@@ -188,7 +188,7 @@ _RULES = (
         "What uv found is below; loosen one of them.",
     ),
     _rule(
-        r"Couldn't parse requirement|error: Failed to parse|Expected (?:one of|package name|version)",
+        r"Couldn't parse requirement|error: Failed to parse|Expected (?:one of|package name|version|`--hash`)",
         "A list of requirements cannot be read.",
         "Mend the line named below.",
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit, urlunsplit
 
 from workshop.errors import SourceError
 from workshop.images.open_path import Opening, read_url_path
@@ -18,7 +18,11 @@ _MARKDOWN_LINK = re.compile(r"\]\(\s*<?(https?://[^\s)>]+)>?[^)]*\)\s*$")
 _HTML_LINK = re.compile(r"href=[\"'](https?://[^\"']+)[\"']", re.IGNORECASE)
 _SCP = re.compile(r"(?:[\w.-]+@)?[\w.-]+:(?!//)[^\s\\]+")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
-_BARE_HOST = re.compile(r"(?:www\.)?(?:github\.com|gitlab\.com|codeberg\.org|bitbucket\.org|gist\.github\.com)/\S+")
+_BARE_HOST = re.compile(
+    r"(?:www\.)?(?:github\.com|gitlab\.com|codeberg\.org|bitbucket\.org|gist\.github\.com|(?:[\w-]+\.)?mybinder\.org|"
+    r"zenodo\.org|doi\.org)/\S+",
+    re.IGNORECASE,
+)
 _GIT_SCHEMES = {"http", "https", "ssh", "git", "file", "ftp", "ftps"}
 
 BINDER_PROVIDERS = ("gh", "gl", "git", "gist", "zenodo", "figshare")
@@ -128,7 +132,10 @@ def _without_credentials(match: re.Match[str]) -> str:
 def _unwrap(text: str) -> str:
     """The address inside a badge, or the text itself."""
     if not any(mark in text for mark in ("](", "<", ":target:", "\n")):
-        return text
+        if "://" not in text:
+            return text
+        text = text.rstrip(".,;")  # the end of the sentence that it was copied from
+        return text if "(" in text else text.rstrip(").,;")
     found = _BINDER_URL.search(text)
     if found:
         return found.group().replace("&amp;", "&")
@@ -146,10 +153,20 @@ def _web(word: str, parts: SplitResult) -> Link:
     segments = [unquote(part) for part in parts.path.split("/") if part]
     if _is_binder(parts):
         return _binder(word, parts)
+    if segments[-1:] == ["git-pull"] and "repo" in parse_qs(parts.query):
+        return _pulled_alone(parts)
+    if host == "mybinder.org" or host.endswith(".mybinder.org"):
+        raise SourceError(
+            f"{redact(word)} is no link that starts a repository.",
+            hint="Those have /v2/ in them: https://mybinder.org/v2/gh/<owner>/<name>/<branch>. "
+            "The address of a running session is not one.",
+        )
     if host in ("doi.org", "dx.doi.org", "www.doi.org"):
         return Link("doi:" + "/".join(segments))
     if host in ("zenodo.org", "www.zenodo.org", "sandbox.zenodo.org") and segments[:1] in (["record"], ["records"]):
         return Link(f"doi:10.5281/zenodo.{segments[1]}") if len(segments) > 1 else Link(word)
+    if host in ("zenodo.org", "www.zenodo.org") and (found := _DOI.search(parts.path)):
+        return Link("doi:" + found.group().removesuffix(".svg").rstrip("/"))
     if host.endswith("figshare.com") and segments[:1] == ["articles"]:
         return _figshare(word, segments)
     if not segments:
@@ -158,7 +175,38 @@ def _web(word: str, parts: SplitResult) -> Link:
         return reader(word, parts, segments)
     if "/-/" in parts.path:
         return _gitlab(word, parts, segments)
+    if "_git" in segments[:-1]:
+        return _azure(parts)
+    match segments:  # hosts of one's own that are built like those above
+        case [owner, name, "tree" | "blob", _, *_]:
+            repository = urlunsplit((parts.scheme, parts.netloc, f"/{quote(owner)}/{quote(name)}", "", ""))
+            return _below(Link(repository), segments[2:])
+        case [_, _, "src", "branch" | "tag" | "commit", _, *_]:
+            return _gitea(word, parts, segments)
     return _pip_style(word)
+
+
+def _pulled_alone(parts: SplitResult) -> Link:
+    """A link of nbgitpuller on any JupyterHub: its repository is the workshop, whatever the hub's environment was."""
+    opening = read_url_path(f"git-pull?{parts.query}")
+    assert opening.content is not None
+    repository, branch, target = opening.content
+    inner = parse_link(repository)
+    path = opening.path
+    for folder in (target, inner.name):
+        if folder and path.startswith(f"{folder}/"):
+            path = path.removeprefix(f"{folder}/")
+            break
+    return replace(inner, ref=branch or inner.ref, open_path=path or inner.open_path, ui=opening.ui or inner.ui)
+
+
+def _azure(parts: SplitResult) -> Link:
+    """Azure DevOps says branch (`GB…`), tag (`GT…`) or commit (`GC…`) and the file in its query."""
+    values = parse_qs(parts.query)
+    version = values.get("version", [""])[0]
+    link = Link(urlunsplit((parts.scheme, parts.netloc, parts.path, "", "")), ref=version[2:])
+    path = values.get("path", [""])[0].strip("/")
+    return _at_path(link, link.ref, path.split("/")) if path else link
 
 
 def _figshare(word: str, segments: list[str]) -> Link:
@@ -172,7 +220,8 @@ def _figshare(word: str, segments: list[str]) -> Link:
 
 def _at(parts: SplitResult, path: str) -> str:
     """A URL of the same host, with the credentials that the user gave."""
-    return urlunsplit(("https", parts.netloc.removeprefix("www."), path, "", ""))
+    scheme = parts.scheme if (parts.hostname or "") not in _READERS else "https"
+    return urlunsplit((scheme, parts.netloc.removeprefix("www."), path, "", ""))
 
 
 def _github(word: str, parts: SplitResult, segments: list[str]) -> Link:

@@ -57,7 +57,9 @@ def _named(file: str) -> Workshop:
     if link.is_local:
         raise UsageError(
             f"There is no file, folder or repository {file!r}.",
-            hint="Name a workshop.yaml, a folder with notebooks, a Git URL or a mybinder.org link.",
+            hint=f"On GitHub it would be https://github.com/{file}."
+            if re.fullmatch(r"[\w-]+/[\w.-]+", file)
+            else "Name a workshop.yaml, a folder with notebooks, a Git URL or a mybinder.org link.",
         )
     return _from_link(link)
 
