@@ -337,3 +337,13 @@ async def test_a_subfolder_and_the_whole_are_different_images(
     part = await builder.build(await requests.of(tmp_path / "repo" / "day1"), report=ignore_events)
     assert whole.commit == part.commit == git(tmp_path / "repo", "rev-parse", "HEAD")
     assert whole.digest != part.digest
+
+
+async def test_two_programs_that_build_the_same_make_one_image(
+    engine: DockerEngine, builder: DockerBuilder, requests: Requests, write: Write, tmp_path: Path, unique_name: str
+) -> None:
+    request = await requests.of(write({"a.ipynb": "{}"}))
+    other = DockerBuilder(engine, work_dir=tmp_path / "contexts")
+    images = await asyncio.gather(*(one.build(request, report=ignore_events) for one in (builder, other)))
+    assert sorted(image.cached for image in images) == [False, True]
+    assert len([image for image in await builder.images() if image.workshop == unique_name]) == 1

@@ -49,7 +49,12 @@ NOTEBOOKS = {
     "asks.ipynb": notebook("input('name? ')"),
     "other.ipynb": json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [],
                                "metadata": {"kernelspec": {"name": "no-such-kernel"}}}),
+    "named.ipynb": json.dumps({"nbformat": 4, "nbformat_minor": 5, "cells": [],
+                               "metadata": {"kernelspec": {"name": "conda-env-course-py"},
+                                            "language_info": {"name": "python"}}}),
     "broken.ipynb": "{",
+    "conflict.ipynb": "<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n",
+    "empty.ipynb": "",
 }  # fmt: skip
 
 
@@ -106,9 +111,12 @@ async def test_notebooks_are_run_and_their_first_failing_cell_is_named(engine: D
     assert endless.reason.startswith("cell 3: Timeout")
     asks = await rehearse(engine, seat, "asks.ipynb")
     assert asks.failing is not None
-    assert asks.failing.error == "StdinNotImplementedError"
-    assert "no-such-kernel" in (await rehearse(engine, seat, "other.ipynb")).reason
-    assert "JSONDecodeError" in (await rehearse(engine, seat, "broken.ipynb")).reason
+    assert asks.failing.error == "AsksForInput"
+    assert "no-such-kernel is not there" in (await rehearse(engine, seat, "other.ipynb")).reason
+    assert (await rehearse(engine, seat, "named.ipynb")).ok
+    assert (await rehearse(engine, seat, "broken.ipynb")).reason.startswith("it is no notebook: Expecting")
+    assert "merge conflict" in (await rehearse(engine, seat, "conflict.ipynb")).reason
+    assert (await rehearse(engine, seat, "empty.ipynb")).reason == "it is empty: no notebook"
     assert "none.ipynb" in (await rehearse(engine, seat, "none.ipynb")).reason
 
     greedy = await rehearse(engine, seat, "greedy.ipynb")

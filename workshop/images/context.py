@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from workshop.errors import BuildFailed
+from workshop.images.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.images.dockerfile import Recipe
 from workshop.model.names import DEFINITION_FILES
 from workshop.ports.build import BuildRequest
 
+PREFIX = "workshop-build-"
 IGNORE_FILES = (".dockerignore", ".containerignore")
 ALWAYS_IGNORED = (*DEFINITION_FILES, ".git")
 """The definition holds what participants should not read (a PIN); Git's folder may hold credentials."""
@@ -43,7 +45,8 @@ async def build_context(
     """
     if work_dir is not None:
         work_dir.mkdir(parents=True, exist_ok=True)
-    root = Path(tempfile.mkdtemp(prefix="workshop-build-", dir=work_dir))
+        await asyncio.to_thread(remove_what_the_dead_left, work_dir, PREFIX)
+    root = Path(tempfile.mkdtemp(prefix=own_prefix(PREFIX, os.getpid()), dir=work_dir))
     try:
         yield await asyncio.to_thread(_fill, root, request, recipe, uv)
     finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -14,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import psutil
 from docker.errors import APIError, ImageNotFound
 
 from workshop.engines.docker_engine import DockerEngine, explanation
+from workshop.engines.file_lock import FileLock
 from workshop.errors import RuntimeRefused
 from workshop.images import image_records as records
 from workshop.images.build_progress import BuildProgress
 from workshop.images.buildx import BuildOrder, Buildx
+from workshop.images.checkouts import file_name
 from workshop.images.classic_build import build_classic
 from workshop.images.context import build_context, uv_program
+from workshop.images.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.images.dockerfile import Recipe
 from workshop.images.failure import FailedBuild, explain
 from workshop.images.image_file import export_image, import_image
@@ -63,21 +64,28 @@ class DockerBuilder:
             SettingError: the CA bundle cannot be read.
         """
         started = time.monotonic()
-        if not request.settings.no_cache and (image := await self.find(request)) is not None:
-            how = " ".join(image.notes) or "Same commit, same recipe."
-            report(Noted(f"{image.reference} is there already. {how}"))
-            return replace(image, cached=True, seconds=time.monotonic() - started)
         recipe = make_recipe(request)
         tag = records.image_tag(request.slug, request.source.commit, recipe.hash)
-        report(StepStarted("build", f"building {request.title} at {records.short_commit(request.source.commit)}"))
-        if recipe.repo2docker:
-            await self._build_with_repo2docker(request, recipe, tag, report)
-        else:
-            await self._build_with_docker(request, tag, report)
-        image = await self._engine.call(lambda client: _read(client, tag))
+        async with self._alone(tag):
+            if not request.settings.no_cache and (image := await self.find(request)) is not None:
+                how = " ".join(image.notes) or "Same commit, same recipe."
+                report(Noted(f"{image.reference} is there already. {how}"))
+                return replace(image, cached=True, seconds=time.monotonic() - started)
+            report(StepStarted("build", f"building {request.title} at {records.short_commit(request.source.commit)}"))
+            if recipe.repo2docker:
+                await self._build_with_repo2docker(request, recipe, tag, report)
+            else:
+                await self._build_with_docker(request, tag, report)
+            image = await self._engine.call(lambda client: _read(client, tag))
         seconds = time.monotonic() - started
         report(StepFinished("build", f"built {tag}", seconds))
         return replace(image, seconds=seconds)
+
+    def _alone(self, tag: str) -> contextlib.AbstractAsyncContextManager[object]:
+        """Of several programs of this machine one builds an image; the others find it when it is done."""
+        if self._work_dir is None:
+            return contextlib.nullcontext()
+        return FileLock(self._work_dir / f".{file_name(tag, length=100)}.lock")
 
     async def _build_with_docker(self, request: BuildRequest, tag: str, report: Report) -> None:
         buildx = await self._find_buildx()
@@ -201,8 +209,8 @@ def _read(client: docker.DockerClient, tag: str) -> Image:
 @contextlib.asynccontextmanager
 async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterator[BuildOrder]:
     """What the build is told. Secrets are in files of a private folder while it runs."""
-    await asyncio.to_thread(_clear_secrets)
-    with tempfile.TemporaryDirectory(prefix=f"{SECRETS}{os.getpid()}-") as folder:
+    await asyncio.to_thread(remove_what_the_dead_left, Path(tempfile.gettempdir()), SECRETS)
+    with tempfile.TemporaryDirectory(prefix=own_prefix(SECRETS, os.getpid())) as folder:
         secrets = await asyncio.to_thread(_write_secrets, Path(folder), request.settings)
         yield BuildOrder(
             tag=tag,
@@ -211,14 +219,6 @@ async def _order(request: BuildRequest, recipe: Recipe, tag: str) -> AsyncIterat
             secrets=secrets,
             no_cache=request.settings.no_cache,
         )
-
-
-def _clear_secrets() -> None:
-    """Remove what builds that were killed have left."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{SECRETS}*"):
-        pid = folder.name.removeprefix(SECRETS).partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)  # another user's stays
 
 
 def _write_secrets(folder: Path, settings: ImageSettings) -> dict[str, Path]:

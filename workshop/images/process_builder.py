@@ -37,6 +37,8 @@ from workshop.ports.build import BuildRequest, Report
 
 MARKER = "image.json"
 RUNTIME = "process"
+HALF_MADE_SECONDS = 86400.0
+"""No build takes so long."""
 
 
 class ProcessBuilder:
@@ -65,6 +67,7 @@ class ProcessBuilder:
             if not request.settings.no_cache and (image := await self.find(request)) is not None:
                 report(Noted(f"{image.reference} is there already: same commit, same recipe."))
                 return replace(image, cached=True, seconds=time.monotonic() - started)
+            await asyncio.to_thread(self._forget_half_made)
             folder = self._free_folder(name)
             report(StepStarted("build", f"building {request.title} at {short_commit(request.source.commit)}"))
             try:
@@ -106,6 +109,13 @@ class ProcessBuilder:
             return Removal(left=(Survivor("image", image.reference, "in use by seats"),))
         await asyncio.to_thread(_remove, folder)
         return Removal({"images": 1})
+
+    def _forget_half_made(self) -> None:
+        """Remove what builds that were killed have left; younger ones may be under way."""
+        oldest = time.time() - HALF_MADE_SECONDS
+        for folder in self._root.iterdir():
+            if folder.is_dir() and not (folder / MARKER).exists() and folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
 
     def _free_folder(self, name: str) -> Path:
         """The folder to build in. A finished one stays: seats may run from it while it is built anew."""

@@ -213,12 +213,14 @@ async def _run_all(
         own_counters: what a seat says of its own peak is the seat's.
     """
     found = []
+    so_far = 0  # a seat's own counter never goes down: it is a notebook's peak only where the notebook raised it
     for notebook in notebooks:
         report(Noted(f"seat {seat_name(number)}: {notebook}"))
         watch.since_now(number)
         outcome = await _run(engine, classroom, number, notebook, part)
-        if not own_counters or not outcome.peak_memory_bytes:
+        if not own_counters or outcome.peak_memory_bytes <= so_far:
             outcome = replace(outcome, peak_memory_bytes=watch.highest(number))
+        so_far = max(so_far, outcome.peak_memory_bytes)
         found.append(outcome)
         word = f"ok, {outcome.seconds:.1f} s" if outcome.ok else outcome.reason
         report(Noted(f"seat {seat_name(number)}: {notebook}: {word}", level="info" if outcome.ok else "error"))

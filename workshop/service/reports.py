@@ -292,10 +292,16 @@ class RehearsedNotebook:
     @property
     def advice(self) -> str:
         """What to do about it, where that is known; else empty."""
-        missing = _MISSING_MODULE.search(self.reason)
-        if missing is None:
-            return ""
-        return f"Add the package that has `{missing[1]}` to the repository's requirements, and build again."
+        if missing := _MISSING_MODULE.search(self.reason):
+            return f"Add the package that has `{missing[1]}` to the repository's requirements, and build again."
+        if "AsksForInput" in self.reason:
+            return "A participant can answer it: give the cell the tag `skip-execution`, and it is not rehearsed."
+        if self.reason.startswith("its kernel "):
+            return (
+                "JupyterLab would ask every participant to choose one: open the notebook with a kernel that is there "
+                "and save it, or add what brings its kernel."
+            )
+        return ""
 
 
 @dataclass(frozen=True, slots=True)

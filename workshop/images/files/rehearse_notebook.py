@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpecManager  # type: ignore[import-not-found, unused-ignore]
 from jupyter_client.manager import start_new_kernel  # type: ignore[import-not-found, unused-ignore]
 
 PEAK_FILES = ("/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes")
@@ -25,6 +26,10 @@ SKIPPED_TAGS = {"skip-execution", "no-rehearsal"}
 FATAL = ("Timeout", "DeadKernel")
 """After these no further cell can be run."""
 KERNEL_START = 120
+
+
+class Unfit(Exception):
+    """The notebook cannot be run at all; the argument is a sentence."""
 
 
 def say(**facts: object) -> None:
@@ -47,6 +52,38 @@ def code_cells(notebook: dict[str, Any]) -> Iterator[tuple[int, str, set[str]]]:
         tags = set(cell.get("metadata", {}).get("tags", []))
         if cell.get("cell_type") == "code" and text.strip() and not tags & SKIPPED_TAGS:
             yield number, text, tags
+
+
+def read_notebook(path: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        if not text.strip():
+            raise Unfit("it is empty: no notebook")
+        if re.search(r"(?m)^(<{7}|>{7}) ", text):
+            raise Unfit("it is no notebook: it holds marks of a merge conflict (<<<<<<<)")
+        notebook = json.loads(text)
+    except ValueError as error:
+        raise Unfit(f"it is no notebook: {error}") from error
+    except OSError as error:
+        raise Unfit(f"{path} cannot be read: {error.strerror}") from error
+    if not isinstance(notebook, dict):
+        raise Unfit("it is no notebook: its JSON holds no object")
+    return notebook
+
+
+def kernel_for(notebook: dict[str, Any]) -> str:
+    """The kernel that JupyterLab takes: the named one, else the only one of the notebook's language."""
+    metadata = notebook.get("metadata", {})
+    wanted = metadata.get("kernelspec", {}).get("name") or "python3"
+    there = KernelSpecManager().get_all_specs()
+    if wanted in there:
+        return str(wanted)
+    language = metadata.get("language_info", {}).get("name", "")
+    same = [name for name, found in there.items() if language and found["spec"].get("language") == language]
+    if len(same) == 1:
+        return str(same[0])
+    raise Unfit(f"its kernel {wanted} is not there (there are: {', '.join(sorted(there))})")
 
 
 def peak_memory() -> int:
@@ -80,7 +117,9 @@ def run_cell(client: Any, manager: Any, text: str, deadline: float) -> dict[str,
         if message["parent_header"].get("msg_id") != request:
             continue
         content = message["content"]
-        if message["msg_type"] == "error":
+        if message["msg_type"] == "error" and content["ename"] == "StdinNotImplementedError":
+            problem = {"error": "AsksForInput", "value": "it waits for an answer, which nobody gives in a rehearsal"}
+        elif message["msg_type"] == "error":
             trace = plain("\n".join(content.get("traceback", [])))
             problem = {"error": content["ename"], "value": plain(content["evalue"])[:1000], "traceback": trace[-4000:]}
         elif message["msg_type"] == "status" and content["execution_state"] == "idle":
@@ -89,9 +128,8 @@ def run_cell(client: Any, manager: Any, text: str, deadline: float) -> dict[str,
 
 def run(path: str, seconds: float, allow_errors: bool) -> bool:
     started = time.monotonic()
-    with open(path, encoding="utf-8") as file:
-        notebook = json.load(file)
-    kernel = notebook.get("metadata", {}).get("kernelspec", {}).get("name") or "python3"
+    notebook = read_notebook(path)
+    kernel = kernel_for(notebook)
     folder = os.path.dirname(os.path.abspath(path))
     count, reason = 0, ""
     manager, client = start_new_kernel(startup_timeout=KERNEL_START, kernel_name=kernel, cwd=folder)
@@ -138,7 +176,7 @@ def main() -> None:
             cells=0,
             seconds=0,
             peak_memory_bytes=0,
-            reason=f"{type(error).__name__}: {error}",
+            reason=str(error) if isinstance(error, Unfit) else f"{type(error).__name__}: {error}",
         )
         ended_well = False
     sys.exit(0 if ended_well else 1)
