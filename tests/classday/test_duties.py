@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -124,6 +125,30 @@ async def test_only_seats_where_something_happened_are_looked_into(day: Day) -> 
     assert await reader.look() == 1
     assert await reader.look() == 0
     assert room.facts.seats[2].progress == ()
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"newest": "x"}, {"newest": 1e20, "kernels": {}}, {"newest": 0, "kernels": {"k": 1}}]
+)
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
+async def test_a_seat_whose_python_answers_nonsense_hides_no_other(
+    day: Day, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    day.claim(1)
+    day.claim(2)
+    room = await room_of(day)
+    await room.act("refresh", {})
+    for number in (1, 2):
+        room.report(PulseTaken(Pulse(number, reachable=True, browsers=1), day.clock()))
+    asked: list[int] = []
+
+    async def ask(_room: object, number: int, _order: object, **_rest: object) -> dict[str, Any]:
+        asked.append(number)
+        return answer
+
+    monkeypatch.setattr("workshop.service.seat_files.ask", ask)
+    assert await ProgressReader(day.wiring, room).look() == 2
+    assert asked == [1, 2]
 
 
 @pytest.mark.parametrize("kind", ["process"], indirect=True)

@@ -62,10 +62,14 @@ def test_a_notebook_that_is_only_opened_has_the_same_cells() -> None:
 def test_a_look_gives_counts_of_what_changed_and_no_content(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text(json.dumps({"cells": [cell("SECRET = 1", 1)]}))
     (tmp_path / "broken.ipynb").write_text('{"cells": [')
+    (tmp_path / "deep.ipynb").write_text("[" * 100_000)
+    (tmp_path / "other.ipynb").write_text('{"cells": [1, null, {"cell_type": "code"}]}')
     (tmp_path / ".ipynb_checkpoints").mkdir()
     (tmp_path / ".ipynb_checkpoints" / "a.ipynb").write_text(json.dumps({"cells": []}))
     first = ask(tmp_path, do="look", junk=["*/.ipynb_checkpoints/*"], root=str(tmp_path / "no-proc"))
-    assert set(first["notebooks"]) == {"a.ipynb"}
+    assert "a.ipynb" in first["notebooks"]
+    assert "deep.ipynb" not in first["notebooks"]
+    assert set(ask(tmp_path, do="list", junk=[], wanted=["deep.ipynb"], cells=True)["files"]) == {"deep.ipynb"}
     assert "SECRET" not in json.dumps(first)
     known = {path: found["stamp"] for path, found in first["notebooks"].items()}
     again = ask(tmp_path, do="look", known=known, junk=["*/.ipynb_checkpoints/*"], root=str(tmp_path / "no-proc"))

@@ -119,7 +119,14 @@ async def test_every_question_leaves_the_seats_activity_alone(jupyter: Jupyter, 
 
 @pytest.mark.parametrize(
     "answer",
-    [web.Response(status=500), web.Response(text="<html>"), web.json_response([]), web.json_response({"kernels": "x"})],
+    [
+        web.Response(status=500),
+        web.Response(text="<html>"),
+        web.json_response([]),
+        web.json_response({"kernels": "x"}),
+        web.json_response({"kernels": 1, "connections": float("inf")}),
+        web.Response(text="[" * 100_000),
+    ],
 )
 async def test_a_seat_that_answers_nonsense_does_not_answer(
     jupyter: Jupyter, upstream: Upstream, answer: web.Response
@@ -128,6 +135,11 @@ async def test_a_seat_that_answers_nonsense_does_not_answer(
     pulse = await _pulse(upstream)
     assert not pulse.reachable
     assert pulse.detail.startswith("does not answer")
+
+
+async def test_terminals_that_are_none_make_no_error(jupyter: Jupyter, upstream: Upstream) -> None:
+    jupyter.terminals = ["x"]
+    assert not (await _pulse(upstream)).reachable
 
 
 async def test_a_seat_that_is_silent_or_gone_does_not_answer(jupyter: Jupyter, upstream: Upstream) -> None:

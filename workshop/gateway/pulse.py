@@ -31,8 +31,6 @@ AT_ONCE = 16
 LARGEST_ANSWER = 2 * 1024**2
 Sweep = Callable[[Iterable[int]], Awaitable[None]]
 Read = Callable[[aiohttp.ClientSession, str, dict[str, str]], Awaitable[dict[str, Any]]]
-GONE = (aiohttp.ClientError, OSError, ValueError, KeyError, TypeError)
-"""What a seat that does not answer, or answers nonsense, ends in."""
 
 
 async def run_pulses(
@@ -97,7 +95,7 @@ async def take_pulse(
     headers = {"Authorization": f"token {upstream.token}"} if upstream.token else {}
     try:
         found = await read(session, base, headers)
-    except GONE as error:
+    except Exception as error:  # whatever a seat answers: the others are read all the same
         found = {"detail": f"does not answer ({type(error).__name__})"}
         return Pulse(number, reachable=False, browsers=browsers, visited=visited, **found)
     return Pulse(number, reachable=True, browsers=browsers, visited=visited, **found)

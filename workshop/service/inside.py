@@ -154,7 +154,7 @@ def cells_digest(text: bytes) -> str:
             [cell["cell_type"], "".join(cell["source"]), cell.get("outputs") or [], cell.get("attachments") or {}]
             for cell in cells
         ]
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return ""
     return hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
 
@@ -179,7 +179,7 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
             try:
                 with open(path, "rb") as stream:
                     notebooks[path] = dict(count_cells(json.loads(stream.read().decode("utf-8"))), stamp=stamp)
-            except (OSError, ValueError, TypeError, AttributeError):
+            except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
                 continue  # being written, or no notebook: the next look sees it
     return {"newest": newest, "notebooks": notebooks, "there": there, "kernels": kernels(order.get("root", "/proc"))}
 

@@ -17,7 +17,7 @@ from workshop.core.changes import JUNK
 from workshop.core.facts import SeatFacts, identity
 from workshop.core.reduce import state_of
 from workshop.model.events import FilesChanged, KernelsRestarted, ProgressRead
-from workshop.model.seat import Progress, SeatState
+from workshop.model.seat import Progress, SeatState, seat_name
 from workshop.service import seat_files
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.room_folder import room_folder, write_json
@@ -134,8 +134,13 @@ class ProgressReader:
         seen.active, seen.at = seat.last_active, monotonic()
         order = {"do": "look", "junk": JUNK, "known": seen.stamps}
         answer = await seat_files.ask(self._found, number, order, timeout=20)
-        if answer is not None:
+        if answer is None:
+            return
+        try:
             self._take(number, seat, seen, answer)
+        except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, OSError) as error:
+            # what runs there may be a participant's own `python3`; the other seats are looked into all the same
+            log.info("seat %s answered nonsense: %s", seat_name(number), type(error).__name__)
 
     def _take(self, number: int, seat: SeatFacts, seen: _Seen, answer: Mapping[str, Any]) -> None:
         now = self._room.clock()

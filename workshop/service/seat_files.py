@@ -62,7 +62,7 @@ async def ask(room: FoundRoom, number: int, order: Mapping[str, Any], *, timeout
     if result.exit_code == 0:
         try:
             answer = json.loads(result.stdout)
-        except ValueError:
+        except (ValueError, RecursionError):
             answer = None
         if isinstance(answer, dict):
             return answer
@@ -95,15 +95,22 @@ async def quick_listing(
     answer = await ask(room, record.number, order, timeout=120)
     if answer is None:
         return None
+    try:
+        found = _listed(answer)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+        log.info("seat %s answered nonsense: %s", seat_name(record.number), type(error).__name__)
+        return None
+    return found if baseline is None else await _completed(room, record, found, baseline)
+
+
+def _listed(answer: Mapping[str, Any]) -> Listing:
+    """A seat's answer as a listing. What runs there may be a participant's own `python3`."""
     files = {
         path: FileFact(Kind.FILE, int(size), str(digest), str(cells))
         for path, (size, digest, cells) in answer["files"].items()
     }
     files |= {path: link_fact(str(target)) for path, target in answer["links"].items()}
-    errors = {path: str(reason) for path, reason in answer["errors"].items()}
-    if baseline is None:
-        return Listing(files, errors)
-    return await _completed(room, record, Listing(files, errors), baseline)
+    return Listing(files, {path: str(reason) for path, reason in answer["errors"].items()})
 
 
 async def _completed(room: FoundRoom, record: SeatRecord, found: Listing, baseline: FileList) -> Listing | None:
