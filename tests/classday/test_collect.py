@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,17 @@ async def test_the_work_of_a_seat_s_last_person_is_not_replaced_by_the_next_one_
     (earlier,) = manifest(tmp_path)["earlier"]
     assert archive(tmp_path / earlier["file"]) == {"morning.txt": b"mine"}
     assert hashlib.sha256((tmp_path / earlier["file"]).read_bytes()).hexdigest() == earlier["sha256"]
+
+
+@near_runtimes
+async def test_two_classes_of_one_name_that_began_in_one_minute_are_collected_into_two_folders(day: Day) -> None:
+    day.claim(1)
+    first = day.service.collect_folder(day.classroom)
+    await day.service.collect(day.name)
+    other = replace(day.classroom, uid="fedcba987654")
+    second = day.service.collect_folder(other)
+    assert second == first.with_name(f"{first.name}-fedcba")
+    assert day.service.collect_folder(day.classroom) == first
 
 
 @near_runtimes

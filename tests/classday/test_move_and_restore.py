@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,18 @@ async def test_a_move_killed_before_anything_was_made_lets_the_old_seat_go_on(
     await day.doors.ensure(day.classroom)
     await until(lambda: not moving.interrupted(day.wiring, day.classroom.uid))
     assert (await day.runtime.seats(day.classroom))[0].state is SeatState.STARTING
+
+
+async def test_a_move_that_is_asked_for_while_another_one_goes_on_waits_for_it(day: Day) -> None:
+    await day.write(1, {"mine.txt": b"mine"})
+    one, two = await asyncio.gather(day.service.move(day.name, [1]), day.service.move(day.name, [1]))
+    assert sorted([one.results[0].detail, two.results[0].detail]) == [
+        "a new seat with 1 own files",
+        "an earlier move was finished: its files are back",
+    ]
+    (seat, _other) = await day.runtime.seats(day.classroom)
+    assert seat.generation == 2
+    assert (await day.read(1))["mine.txt"] == b"mine"
 
 
 @pytest.mark.parametrize("kind", ["process"], indirect=True)

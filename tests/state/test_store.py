@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -218,3 +220,13 @@ class TestRemembered:
         store.remember(second)
         store.remember(replace(first, seats=12))
         assert store.remembered() == (replace(first, seats=12), second)
+
+
+def test_values_that_this_version_cannot_read_are_passed_over(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "state.db")
+    store.set_room_state(ROOM, wanted=7, closing=True)
+    with sqlite3.connect(tmp_path / "state.db") as other:
+        rows = (("wanted", "many"), ("ends", '{"at": "soon"}'), ("break_until", '{"of": 1}'), ("later", "1"))
+        other.executemany("INSERT OR REPLACE INTO room_state VALUES (?, ?, ?)", [(ROOM, *row) for row in rows])
+    assert store.room_state(ROOM) == RoomState(closing=True)
+    store.close()

@@ -99,7 +99,7 @@ async def _end(wiring: Wiring, summary: ClassroomSummary, *, discard: bool, repo
     try:
         ended = await joint_closing.down(wiring, summary.uid, collect_to=None, discard=discard, report=report)
     except PartlyDone:  # nothing was touched: there is work
-        folder = collecting.folder_of(wiring, summary.name, summary.created or wiring.clock())
+        folder = collecting.default_folder(wiring, (await whole.whole(wiring, summary.uid)).classroom)
         ended = await joint_closing.down(wiring, summary.uid, collect_to=folder, discard=False, report=report)
         report(Noted(f"The work of {summary.name} is kept in {folder}.", level="warning"))
     return ended.removal

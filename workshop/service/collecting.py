@@ -70,12 +70,17 @@ async def collect(
 
 def default_folder(wiring: Wiring, classroom: Classroom) -> Path:
     """The same for every collection of one class, so that the next one goes on where the last one stopped."""
-    return folder_of(wiring, classroom.name, classroom.created)
+    folder = rooms.collections(wiring) / f"{classroom.name}-{classroom.created:%Y%m%d-%H%M}"
+    uid = class_uid(classroom)
+    return folder if _whose(folder) in ("", uid) else folder.with_name(f"{folder.name}-{uid[:6]}")
 
 
-def folder_of(wiring: Wiring, name: str, created: datetime) -> Path:
-    """The default folder of the class of this name that was opened then."""
-    return rooms.collections(wiring) / f"{name}-{created:%Y%m%d-%H%M}"
+def _whose(folder: Path) -> str:
+    """The uid of the class whose work is in a folder; empty where there is none that can be read."""
+    try:
+        return str(json.loads((folder / MANIFEST).read_text("utf-8"))["classroom_uid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def seats_with_work(wiring: Wiring, room: rooms.FoundRoom, picture: Snapshot, there: set[int]) -> tuple[int, ...]:

@@ -6,6 +6,7 @@ by the gateway.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import json
@@ -14,6 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 from workshop.core.changes import State
@@ -34,23 +36,42 @@ from workshop.service.wiring import Wiring
 log = logging.getLogger(__name__)
 
 MOVES = "moves"
+PATIENCE = 180.0
+"""Seconds that a move waits for another one of the same seat."""
+LOOK_AGAIN = 0.2
 
 
 async def move(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, report: Report) -> ActReport:
     records = await records_of(room, seats)
 
     async def one(number: int) -> str:
-        with _Move.begin(wiring, room.classroom.uid, number) as begun:
-            if begun is None:
+        deadline = monotonic() + PATIENCE
+        while True:
+            with _Move.begin(wiring, room.classroom.uid, number) as begun:
+                if begun is not None:
+                    return await _finished_or_moved(wiring, room, records[number], begun, report=report)
+            if monotonic() > deadline:
                 raise SeatFailed(f"Seat {seat_name(number)} is being moved already.")
-            if begun.archive is not None and records[number].generation >= begun.generation:
-                await begun.deliver(room, await _successor(room, number, begun.generation, report=report))
-                return "an earlier move was finished: its files are back"
-            return await _move(wiring, room, records[number], begun, report=report)
+            await asyncio.sleep(LOOK_AGAIN)  # the gateway finishes one that was killed, or somebody else moves it
 
     result = await each("moved", seats, one, report)
     await refresh(wiring, room, result)
     return result
+
+
+async def _finished_or_moved(
+    wiring: Wiring, room: rooms.FoundRoom, before: SeatRecord, begun: _Move, *, report: Report
+) -> str:
+    """
+    Args:
+        before: the seat as it was when the move was asked for.
+    """
+    now = (await records_of(room, [before.number]))[before.number]
+    if begun.archive is not None and now.generation >= begun.generation:
+        await begun.deliver(room, await _successor(room, now.number, begun.generation, report=report))
+    elif now.generation == before.generation:
+        return await _move(wiring, room, now, begun, report=report)
+    return "an earlier move was finished: its files are back"
 
 
 async def _move(wiring: Wiring, room: rooms.FoundRoom, old: SeatRecord, begun: _Move, *, report: Report) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
 from collections.abc import Callable
 from dataclasses import fields
@@ -13,6 +14,8 @@ from typing import Any
 from workshop.model.classroom import Classroom, decode_classroom, encode_classroom
 from workshop.ports.store import BROWSERS_KEPT, Claim, RoomMemory, RoomState, SeatNote
 from workshop.state.database import BUSY_SECONDS, Database
+
+log = logging.getLogger(__name__)
 
 _SAID_HERE = {"wanted", "adding", "closing", "parts"}
 """What verbs of this machine say first, and gateways elsewhere repeat."""
@@ -287,7 +290,15 @@ def _encoded(kind: type, changes: dict[str, object]) -> list[tuple[str, str]]:
 
 
 def _decoded(kind: type, values: dict[str, str]) -> dict[str, Any]:
-    """The reverse of `_encoded`; fields of a later version are passed over."""
+    """The reverse of `_encoded`; fields and values that this version does not know are passed over."""
     known = {field.name for field in fields(kind)}
-    found = {name: json.loads(value) for name, value in values.items() if name in known}
-    return {name: _time(value["at"]) if isinstance(value, dict) else value for name, value in found.items()}
+    found: dict[str, Any] = {}
+    for name, text in values.items():
+        if name not in known:
+            continue
+        try:
+            value = json.loads(text)
+            found[name] = _time(value["at"]) if isinstance(value, dict) else value
+        except (ValueError, TypeError, KeyError):
+            log.warning("%s of the state cannot be read: %r", name, text[:80])
+    return found
