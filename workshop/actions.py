@@ -83,6 +83,7 @@ ACTIONS: tuple[Action, ...] = (
     _a("app.theme", "ctrl+t", "Theme", "Choose a theme, each shown while you move over it.", Scope.APP),
     _a("app.jobs", "ctrl+g", "Work in progress", "Builds and other long work of this session, running and finished.", Scope.APP),
     _a("app.problems", "ctrl+o", "Messages of this session", "Every notice that was shown, the newest first.", Scope.APP),
+    _a("app.suspend", "ctrl+z", "To the shell", "Stop this program and give the shell back; `fg` goes on. Classrooms go on meanwhile.", Scope.APP),
     _a("app.quit", "q ctrl+q", "Quit", "Leave. Asks only while work is running. Classrooms stay open.", Scope.APP, footer="Quit"),
     # Tables
     _a("table.up", "up k", "Up", "One row up.", Scope.TABLE),

@@ -67,7 +67,7 @@ async def test_files_are_handed_out_and_changed_copies_are_kept_beside(day: Day,
     async with at_the_terminal(day) as (_app, pilot):
         await press(pilot, "P")
         await answer(pilot, str(file))
-        await shows(pilot, "Hand out?", SLOW)
+        await shows(pilot, "Hand out lesson.ipynb?", SLOW)
         await shows(pilot, "seat 02:")
         assert (await day.read(1))["lesson.ipynb"] == LESSON, "the plan writes nothing"
         await press(pilot, "y")

@@ -136,6 +136,38 @@ async def test_acts_apply_to_marks_and_name_how_many(
         assert isinstance(running.screen, ClassScreen)
 
 
+async def test_seats_that_a_filter_hides_stay_marked_and_are_named_in_the_question(
+    app: Callable[..., WorkshopApp],
+) -> None:
+    async with in_class(app) as (running, pilot):
+        await press(pilot, "space", "space", "slash")
+        await type_text(pilot, "grace")
+        await press(pilot, "enter", "space")
+        assert table(running).marked == (1, 2, 15)
+        await shows(pilot, "2 of 3 marked hidden")
+        await press(pilot, "r")
+        await shows(pilot, "Restart 3 seats (01, 02, 15)?")
+        await press(pilot, "escape", "escape")
+        await shows(pilot, "3 marked")
+        assert table(running).marked == (1, 2, 15), "escape took the filter away, not the marks"
+
+
+async def test_all_that_a_filter_shows_is_marked_beside_what_was_marked(app: Callable[..., WorkshopApp]) -> None:
+    async with in_class(app) as (running, pilot):
+        await press(pilot, "space", "slash")
+        await type_text(pilot, "grace")
+        await press(pilot, "enter", "ctrl+e")
+        assert table(running).marked == (1, 15)
+
+
+async def test_a_filter_of_nothing_leaves_no_line_behind(app: Callable[..., WorkshopApp]) -> None:
+    async with in_class(app) as (running, pilot):
+        await press(pilot, "slash")
+        await shows(pilot, "24 of 24")
+        await press(pilot, "enter")
+        assert "24 of 24" not in screen_text(running)
+
+
 async def test_a_failure_of_one_seat_is_told_for_that_seat(
     app: Callable[..., WorkshopApp], scripted: ScriptedService
 ) -> None:

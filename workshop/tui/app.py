@@ -30,6 +30,7 @@ from workshop.service import Service
 from workshop.tui.bindings import bindings_for
 from workshop.tui.clipboard import OSC52_LIMIT, copy_native, takes_osc52
 from workshop.tui.few_colours import NearestOf256, has_all_colours
+from workshop.tui.job_control import has_shell
 from workshop.tui.jobs import Job, JobBoard, JobKind, JobState, Work
 from workshop.tui.messages import JobChanged, RoomGone, SnapshotChanged
 from workshop.tui.performing import Performer
@@ -146,6 +147,16 @@ class WorkshopApp(Performer, App[int]):
         from workshop.tui.screens.quit import QuitDialog
 
         self.push_screen(QuitDialog())
+
+    def blocked(self, action_id: str) -> str:
+        if action_id == "app.suspend" and self.jobs.running():
+            return "work of this session is running, and would stand still."
+        if action_id == "app.suspend" and not has_shell():
+            return "no shell waits for this program; tmux or another window gives you one."
+        return ""
+
+    def do_app_suspend(self) -> None:
+        self.action_suspend_process()
 
     def action_help_quit(self) -> None:
         """ctrl+c without a selection: leave, as people expect of it."""

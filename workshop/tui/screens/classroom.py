@@ -177,7 +177,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         parts = header(snapshot)
         asking = len(help_queue(snapshot.seats))
         self.query_one(TopBar).look_again()
-        self.query_one(ViewBar).show(self.view, asking, parts, len(table.marks))
+        self.query_one(ViewBar).show(self.view, asking, parts, len(table.marks), table.hidden_marks)
 
     def _show_stale(self, snapshot: Snapshot, now: datetime) -> None:
         banner = self.query_one("#stale", Text)
@@ -318,6 +318,7 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
         if self.view != "seats":
             self.show_view("seats")
         self.query_one(FilterBar).open()
+        self._show()
 
     @on(FilterBar.Changed)
     def _filter_changed(self, event: FilterBar.Changed) -> None:
@@ -326,6 +327,8 @@ class ClassScreen(SeatActs, RoomActs, BaseScreen[None]):
 
     @on(FilterBar.Kept)
     def _filter_kept(self) -> None:
+        if not self.query_one("#seats", SeatTable).filter:
+            self.query_one(FilterBar).close()  # nothing is filtered by it
         self.query_one("#seats").focus()
 
     def _sort(self, column: str) -> None:

@@ -180,7 +180,8 @@ class RoomActs(News):
         lines = [plan.sentence, *plan.notes]
         lines += [f"seat {seat.number:02d}: {seat.sentence}" for seat in plan.seats[:MOST_TOLD]]
         lines += ["…"] if len(plan.seats) > MOST_TOLD else []
-        if await self.app.push_screen_wait(ConfirmDialog("Hand out?", lines, "Hand out", danger=False)):
+        what = "the newer commit" if newer else ", ".join(Path(file).name for file in files)
+        if await self.app.push_screen_wait(ConfirmDialog(f"Hand out {what}?", lines, "Hand out", danger=False)):
             begin_push(self.workshop, self.room, source, seats)
 
     # Papers

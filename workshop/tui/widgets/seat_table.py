@@ -78,7 +78,12 @@ class SeatTable(RowTable):
     def mark_all(self) -> None:
         """Mark every seat that is shown, or take all marks away when they are."""
         shown = frozenset(self.keys)
-        self.set_marks(frozenset() if shown <= self.marks else shown)
+        self.set_marks(frozenset() if shown <= self.marks else self.marks | shown)
+
+    @property
+    def hidden_marks(self) -> int:
+        """How many marked seats the filter hides."""
+        return len(self.marks - frozenset(self.keys))
 
     def _show(self) -> None:
         if self._now is None:
@@ -97,7 +102,9 @@ class SeatTable(RowTable):
         column, downwards = self._sort
         ordered = sorted_seats(seats, column, downwards=downwards)
         self.set_sorted_by(column, downwards=downwards)
+        marks = self.marks & {str(seat.number) for seat in self._seats}
         self.set_rows([(str(seat.number), self._cells_of(seat, at)) for seat in ordered])
+        self.set_marks(marks)  # those that the filter hides stay marked: a filter is how one finds the next to mark
 
     def _cells_of(self, seat: Seat, at: datetime) -> tuple[Cell, ...]:
         known = self._cells.get(seat.number)

@@ -37,13 +37,17 @@ class ViewBar(Widget):
         self._view = self._views[0]
         self._asking = 0
         self._facts: tuple[str, ...] = ()
-        self._marked = 0
+        self._marked = self._hidden = 0
 
-    def show(self, view: str, asking: int, facts: Sequence[str], marked: int) -> None:
-        """The view that is shown, how many ask for help, the header's facts, how many seats are marked."""
-        state = (view, asking, tuple(facts), marked)
-        if state != (self._view, self._asking, self._facts, self._marked):
-            self._view, self._asking, self._facts, self._marked = state
+    def show(self, view: str, asking: int, facts: Sequence[str], marked: int, hidden: int = 0) -> None:
+        """The view that is shown, how many ask for help, the header's facts, how many seats are marked.
+
+        Args:
+            hidden: how many of the marked ones are not shown.
+        """
+        state = (view, asking, tuple(facts), marked, hidden)
+        if state != (self._view, self._asking, self._facts, self._marked, self._hidden):
+            self._view, self._asking, self._facts, self._marked, self._hidden = state
             self.refresh()
 
     def _tabs(self, short: bool) -> list[tuple[str, str, str]]:
@@ -61,7 +65,9 @@ class ViewBar(Widget):
 
     def render(self) -> Content:
         width = self.size.width
-        facts = [f"{self._marked} marked", *self._facts] if self._marked else list(self._facts)
+        hidden = f"{self._hidden} of " if self._hidden else ""
+        more = " hidden" if self._hidden else ""
+        facts = [f"{hidden}{self._marked} marked{more}", *self._facts] if self._marked else list(self._facts)
         tabs = self._tabs(width < SHORT_BELOW)
         room = width - sum(cell_width(text) for _view, text, _style in tabs) - 1
         while facts and _length(facts) > room:
@@ -80,7 +86,7 @@ class ViewBar(Widget):
             if number:
                 parts.append((APART, "$text-disabled"))
             bad = fact.endswith("failed") or fact.startswith("ended")
-            help_ = "help" in fact or fact.endswith("marked")
+            help_ = "help" in fact or "marked" in fact
             parts.append((fact, "bold $text-error" if bad else "$text-accent" if help_ else "$foreground"))
         return parts
 
