@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.support.git_repository import Commit, Write, git
 from workshop.errors import SourceError
+from workshop.images.repository import Found, Repository
 from workshop.images.sources import GitSources
 from workshop.model.events import WorkEvent
 from workshop.ports.build import ignore_events
@@ -108,6 +110,41 @@ async def test_a_plain_folder_is_copied_and_named_by_its_content(sources: GitSou
     assert first.commit == again.commit != other.commit
     assert names(first.folder) == {"a.txt"}
     assert (Path(first.folder) / "a.txt").read_text() == "1"
+
+
+@pytest.mark.parametrize("name", ["workshop.yaml", "workshop.yml"])
+async def test_a_plain_folder_whose_definition_alone_has_changed_is_the_same_content(
+    sources: GitSources, write: Write, name: str
+) -> None:
+    folder = write({"a.ipynb": "{}", name: "title: T\nseats: 3\n"})
+    before = await resolve(sources, str(folder))
+    (folder / name).write_text("title: T\nseats: 24\n")
+    after = await resolve(sources, str(folder))
+    assert (after.commit, names(after.folder)) == (before.commit, {"a.ipynb"})
+    write({"a.ipynb": "{ }"})
+    assert (await resolve(sources, str(folder))).commit != before.commit
+
+
+async def test_a_checkout_that_another_program_publishes_meanwhile_is_in_nobodys_way(
+    sources: GitSources, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write({"a.ipynb": "{}"})
+    await resolve(sources, str(folder))
+    listed = Path.iterdir
+    monkeypatch.setattr(Path, "iterdir", lambda path: [*listed(path), path / ".new-1-gone"])
+    write({"a.ipynb": "{ }"})
+    assert names((await resolve(sources, str(folder))).folder) == {"a.ipynb"}
+
+
+def test_several_programs_remember_what_a_ref_is_at_once(tmp_path: Path) -> None:
+    def remember(which: int) -> None:
+        repository = Repository("https://example.org/course", tmp_path)
+        for number in range(50):
+            repository._remember("main", Found(f"{which}{number:039d}", "main"))
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(remember, range(4)))
+    assert [path.suffix for path in tmp_path.iterdir()] == [".json"]
 
 
 async def test_an_untracked_folder_of_a_repository_is_a_plain_folder(

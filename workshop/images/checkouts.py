@@ -19,6 +19,7 @@ from pathlib import Path
 from workshop.errors import SourceError
 from workshop.images.git_failure import no_space
 from workshop.model.amounts import format_size
+from workshop.model.names import DEFINITION_FILES
 
 KEEP_SECONDS = 30 * 86400
 """A checkout nobody used for so long is removed; it can be made again."""
@@ -107,7 +108,10 @@ class Checkouts:
         """Remove what a killed program left half-made, and what was not used for long."""
         oldest = time.time() - KEEP_SECONDS
         for path in self._root.iterdir():
-            stale = path.stat().st_mtime < oldest
+            try:
+                stale = path.stat().st_mtime < oldest
+            except FileNotFoundError:
+                continue  # another program has just published or removed it
             if path.name.startswith(".new-"):
                 stale = stale or not _is_alive(int(path.name.split("-")[1]))
             if stale:
@@ -125,7 +129,9 @@ def _is_alive(pid: int) -> bool:
 
 
 def copy_folder(source: Path, target: Path) -> str:
-    """Copy a plain folder and return the digest of what was copied; caches, virtual environments and `.git` stay out.
+    """Copy a plain folder and return the digest of what was copied.
+
+    Caches, virtual environments, `.git` and the workshop's definition stay out.
 
     Raises:
         SourceError: it is empty or too large.
@@ -146,6 +152,8 @@ def copy_folder(source: Path, target: Path) -> str:
             total += path.lstat().st_size
             check_size(total, str(source))
             files += 1
+            if here == source and name in DEFINITION_FILES:
+                continue  # no part of an image: another number of seats is no other content
             digest.update(f"{path.relative_to(source)}\0".encode())
             digest.update(_copy_one(path, place / name))
         names[:] = [name for name in names if not (here / name).is_symlink()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import secrets
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -120,7 +121,7 @@ class Repository:
         memory = self._read_memory()
         memory[ref] = {"commit": found.newer or found.commit, "ref": found.ref, "folder": found.folder}
         self._memory.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self._memory.with_suffix(".new")
+        fresh = self._memory.with_suffix(f".{secrets.token_hex(4)}.new")  # several programs may look at once
         fresh.write_text(json.dumps(memory, indent=1), encoding="utf-8")
         fresh.replace(self._memory)
 
