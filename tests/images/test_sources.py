@@ -125,6 +125,11 @@ async def test_a_plain_folder_whose_definition_alone_has_changed_is_the_same_con
     assert (await resolve(sources, str(folder))).commit != before.commit
 
 
+async def test_a_plain_folder_may_hold_a_definition_alone(sources: GitSources, write: Write) -> None:
+    source = await resolve(sources, str(write({"workshop.yaml": "title: T\nimage: {reference: lab:1}\n"})))
+    assert sources.detect(source).notebooks == ()
+
+
 async def test_a_checkout_that_another_program_publishes_meanwhile_is_in_nobodys_way(
     sources: GitSources, write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

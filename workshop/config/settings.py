@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workshop.config.paths import Paths, paths
+from workshop.config.user_file import write_user_file
 from workshop.errors import SettingError
 from workshop.model.image import ImageSettings
 from workshop.model.snapshot import Problem
@@ -398,10 +399,7 @@ def save_setting(places: Paths, name: str, value: str) -> None:
             lines.append(line)
         else:
             lines[at] = line
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_name(f"{file.name}.{os.getpid()}")
-        temporary.write_text("\n".join(lines) + "\n", "utf-8")
-        temporary.replace(file)
+        write_user_file(file, "\n".join(lines) + "\n")
     except OSError as error:
         raise SettingError(f"{file} cannot be written: {error.strerror}.", hint="Make it writable.") from error
 

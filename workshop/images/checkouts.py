@@ -138,6 +138,7 @@ def copy_folder(source: Path, target: Path) -> str:
     """
     digest = hashlib.sha256()
     total = files = 0
+    definitions = []
     for folder, names, entries in os.walk(source):
         here = Path(folder)
         names[:] = sorted(
@@ -151,13 +152,17 @@ def copy_folder(source: Path, target: Path) -> str:
                 continue
             total += path.lstat().st_size
             check_size(total, str(source))
-            files += 1
             if here == source and name in DEFINITION_FILES:
+                definitions.append(path)
                 continue  # no part of an image: another number of seats is no other content
+            files += 1
             digest.update(f"{path.relative_to(source)}\0".encode())
             digest.update(_copy_one(path, place / name))
         names[:] = [name for name in names if not (here / name).is_symlink()]
     if not files:
+        for path in definitions:  # all there is: of a workshop with a finished image, say
+            _copy_one(path, target / path.name)
+    if not files and not definitions:
         raise SourceError(f"The folder {source} is empty.", hint="Put a notebook into it, or name another folder.")
     return digest.hexdigest()[:40]
 

@@ -29,6 +29,7 @@ def write_definition(file: Path, definition: WorkshopDefinition, repository: str
     """
     from workshop.config.definition import load_definition
     from workshop.config.rendering import render_definition
+    from workshop.config.user_file import write_user_file
 
     if Path(repository).is_dir():
         source = definition.source.model_copy(update={"repository": _as_seen_from(file, Path(repository))})
@@ -36,8 +37,7 @@ def write_definition(file: Path, definition: WorkshopDefinition, repository: str
     text = render_definition(definition)
     load_definition(text)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, "utf-8")
+        write_user_file(file, text)
     except OSError as error:
         raise WorkshopError(f"{file} cannot be written: {error.strerror}.", hint="Choose another place.") from error
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -153,7 +153,7 @@ def differences(before: Snapshot | None, after: Snapshot, now: datetime) -> Iter
         yield RoomEvent(now, after.stale or "The classroom answers again.", "warn" if after.stale else "good")
     if before.ends != after.ends and before.ends is not None and after.ends is not None:
         yield RoomEvent(now, f"The class now ends {_moved(before.ends, after.ends)}.", "accent")
-    for message in after.messages[len(before.messages) :]:
+    for message in _new_messages(before.messages, after.messages):
         yield RoomEvent(now, f"Said: {message}", "accent")
     for warning in after.warnings:
         if warning not in before.warnings:
@@ -163,6 +163,15 @@ def differences(before: Snapshot | None, after: Snapshot, now: datetime) -> Iter
         yield from _of_seat(known.pop(seat.number, None), seat, now)
     for number in known:
         yield RoomEvent(now, "is gone", "muted", number)
+
+
+def _new_messages(before: Sequence[str], after: Sequence[str]) -> Sequence[str]:
+    """What was said since; only the last messages are kept, so the first ones may be missing now."""
+    for forgotten in range(len(before) + 1):
+        kept = before[forgotten:]
+        if after[: len(kept)] == kept:
+            return after[len(kept) :]
+    return after
 
 
 def _moved(before: datetime, after: datetime) -> str:

@@ -66,8 +66,10 @@ def _as_seen_from(file: Path, folder: Path) -> str:
 
 
 def _write(file: Path, text: str) -> None:
+    from workshop.config.user_file import write_user_file
+
     try:
-        file.write_text(text, "utf-8")
+        write_user_file(file, text)
     except OSError as error:
         reason = f"{file} cannot be written: {error.strerror}."
         raise WorkshopError(reason, hint="Name another place with --to.") from error
