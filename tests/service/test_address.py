@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 
 import aiohttp
@@ -11,6 +12,7 @@ from tests.gateway.conftest import free_port
 from tests.service.conftest import MakeRoom
 from workshop.errors import PortTaken, UnknownClassroom, UsageError
 from workshop.ports.build import ignore_events
+from workshop.service import doors
 from workshop.service.addressing import open_door
 
 
@@ -37,6 +39,19 @@ async def test_links_that_were_given_out_keep_their_port(make_room: MakeRoom) ->
         with pytest.raises(PortTaken, match="in use by another program") as raised:
             await open_door(room.wiring, room.classroom, other_port=False, report=ignore_events)
         assert "workshop address" in raised.value.hint
+
+
+async def test_the_gateway_of_another_account_at_the_class_s_address_is_told_from_a_foreign_program(
+    make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = await make_room()
+    await room.start()
+    shutil.rmtree(room.doors.files(room.classroom.uid).lock.parent)  # as if it had another state folder
+    with pytest.raises(PortTaken, match="Another gateway of this program answers") as raised:
+        await open_door(room.wiring, room.classroom, other_port=False, report=ignore_events)
+    assert "WORKSHOP_STATE_DIR" in raised.value.hint
+    monkeypatch.setattr(doors, "YOUNG", 0)
+    assert await room.doors.stop(room.classroom)
 
 
 async def test_a_class_moves_with_its_gateway_or_without_and_stays_moved(make_room: MakeRoom) -> None:

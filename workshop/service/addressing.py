@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from workshop.service.room import Room
 
 PORTS_TRIED = 3
+ANSWER_SECONDS = 2.0
+"""Within which a gateway on this machine says what it is."""
 
 
 async def open_door(wiring: Wiring, classroom: Classroom, *, other_port: bool, report: Report) -> Classroom:
@@ -38,12 +41,32 @@ async def open_door(wiring: Wiring, classroom: Classroom, *, other_port: bool, r
         try:
             classroom = await wiring.doors.ensure(classroom, report=report)
             break
-        except PortTaken:
+        except PortTaken as error:
+            if not other_port and await asyncio.to_thread(_answers_there, classroom.door):
+                raise PortTaken(
+                    f"Another gateway of this program answers at {classroom.join_url()} already.",
+                    hint="If the class was opened from another account or folder (HOME, WORKSHOP_STATE_DIR), go on "
+                    "with it there; else choose another port with --port.",
+                ) from error
             if not other_port or last:
                 raise
             classroom = await _next_port(wiring, classroom)
     report(StepFinished("gateway", f"Students come in at {classroom.join_url()}"))
     return classroom
+
+
+def _answers_there(door: Door) -> bool:
+    """Whether a gateway of ours answers at a door."""
+    import http.client
+
+    connection = http.client.HTTPConnection(door.host, door.port, timeout=ANSWER_SECONDS)
+    try:
+        connection.request("HEAD", "/")
+        return connection.getresponse().getheader("Server") == "workshop"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 async def _next_port(wiring: Wiring, classroom: Classroom) -> Classroom:
