@@ -62,6 +62,11 @@ class Terminal:
                 self._read(0.05)
         return self.ends()
 
+    def hang_up(self) -> None:
+        """Close the terminal, as a lost connection does."""
+        os.close(self._ours)
+        self._ours = os.open(os.devnull, os.O_RDWR)
+
     def wait_for(self, text: str, seconds: float = 60) -> None:
         """Read until the text was shown."""
         deadline = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,17 @@ def test_the_first_class_asks_what_happens_at_its_end(tmp_path: Path, answer: st
         terminal.type("n\n")
         terminal.ends()
         assert "by themselves" not in terminal.text
+
+
+def test_a_lost_terminal_ends_the_terminal_ui_at_once(machine: Path) -> None:
+    with Terminal() as terminal:
+        terminal.wait_for("Quit")
+        terminal.hang_up()
+        assert terminal.process.wait(20) == -signal.SIGHUP
+
+
+def test_a_lost_terminal_ends_a_verb_as_ctrl_c_does() -> None:
+    with Terminal("reset", "class", "1") as terminal:
+        terminal.wait_for("[y/N]")
+        terminal.hang_up()
+        assert terminal.process.wait(20) == 130

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -119,6 +120,9 @@ class Session:
         from workshop.service import Service
 
         self.begin_log()
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+            # without its terminal the UI ends at once: to end in order it would wait for what it draws to be taken
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)
         return self._open_terminal_ui(Service(self.flags), start=start, read_only=read_only)
 
     def begin_log(self) -> Path:
