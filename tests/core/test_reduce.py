@@ -37,6 +37,12 @@ READY = (events.SeatsListed((record(),)), events.SeatAnswered(record()))
 CLAIMED = (*READY, events.SeatClaimed(1, NOW))
 
 
+def test_a_seat_whose_clock_is_ahead_was_active_now_at_the_latest() -> None:
+    at = NOW + MINUTE
+    seat = seat_after(*CLAIMED, pulse(at=at, browsers=1, last_activity=NOW + timedelta(days=900)), at=at)
+    assert seat.last_active == at
+
+
 def test_a_running_object_is_starting_until_it_has_answered() -> None:
     assert seat_after(READY[0]).state is SeatState.STARTING
     assert seat_after(*READY).state is SeatState.READY
@@ -181,7 +187,8 @@ def test_restarts_of_before_the_gateway_began_are_no_news() -> None:
 def test_the_restart_of_a_kernel_is_no_work_and_is_counted() -> None:
     """Its new process is activity to the seat's server, within seconds of the memory being full."""
     full = events.SeatOutOfMemory(1, NOW + MINUTE)
-    kernel = pulse(at=NOW + MINUTE, browsers=1, kernels=1, last_activity=NOW + MINUTE + timedelta(seconds=8))
+    at = NOW + MINUTE + timedelta(seconds=8)
+    kernel = pulse(at=at, browsers=1, kernels=1, last_activity=at)
     seat = seat_after(*CLAIMED, full, kernel, events.KernelsRestarted(1, NOW + MINUTE), at=NOW + 2 * MINUTE)
     assert (seat.activity, seat.kernel_restarts) == (Activity.OUT_OF_MEMORY, 1)
     assert seat.detail.startswith("memory full ")

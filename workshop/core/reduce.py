@@ -118,7 +118,8 @@ def _pulsed(seat: SeatFacts, pulse: Pulse, at: datetime) -> SeatFacts:
     if pulse.busy and (seat.claimed or pulse.browsers):
         active = at
     elif not pulse.visited and pulse.last_activity and seat.first_seen and pulse.last_activity > seat.first_seen:
-        active = max(active, pulse.last_activity) if active else pulse.last_activity
+        moment = min(pulse.last_activity, at)  # a seat's clock may be ahead, or its answer a lie
+        active = max(active, moment) if active else moment
     return replace(
         seat,
         pulse=pulse,
