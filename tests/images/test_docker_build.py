@@ -157,7 +157,7 @@ async def test_another_requirement_keeps_the_jupyter_layer(
         ({"runtime.txt": "python-3.8"}, "Python 3.8 (runtime.txt) is wanted", "WORKSHOP_IMAGE_BASE", "3.8"),
         ({"Dockerfile": "FROM no-such-registry.invalid/x/y:1\n"}, "base image", "", "no-such-registry"),
         ({"Dockerfile": "FROM workshop-test/base:bookworm\nRUN echo about-to-fail && exit 3\n"},
-         "build failed while RUN", "", "about-to-fail"),
+         "build failed at `RUN", "", "about-to-fail"),
     ],
     ids=["package", "version", "conflict", "apt", "postBuild", "postBuild-command", "python", "base", "dockerfile"],
 )  # fmt: skip
@@ -347,3 +347,13 @@ async def test_two_programs_that_build_the_same_make_one_image(
     images = await asyncio.gather(*(one.build(request, report=ignore_events) for one in (builder, other)))
     assert sorted(image.cached for image in images) == [False, True]
     assert len([image for image in await builder.images() if image.workshop == unique_name]) == 1
+
+
+@pytest.mark.parametrize(("instruction", "missing"), [("", True), ("RUN touch /usr/local/bin/jupyter-lab\n", False)])
+async def test_a_dockerfile_without_what_seats_run_is_named(
+    builder: DockerBuilder, requests: Requests, write: Write, instruction: str, missing: bool
+) -> None:
+    events: list[WorkEvent] = []
+    folder = write({"Dockerfile": f"FROM workshop-test/base:bookworm\n{instruction}", "a.ipynb": "{}"})
+    await builder.build(await requests.of(folder), report=events.append)
+    assert any("has no jupyter-lab" in getattr(event, "text", "") for event in events) == missing

@@ -66,6 +66,12 @@ ROWS: list[tuple[str, str, str, str]] = [
     ("disk full", "cp: error writing '/x/venv/a.pyc': No space left on device", "The disk is full", "images prune"),
     ("disk full in BuildKit", "failed to solve: failed to copy: write /var/lib/docker/x: no space left on device",
      "The disk is full", "images prune"),
+    ("a Dockerfile that cannot be read",
+     "ERROR: failed to solve: rpc error: code = Unknown desc = failed to solve with frontend dockerfile.v0: failed to "
+     "create LLB definition: dockerfile parse error line 3: unknown instruction: ECHO",
+     "Line 3 of the Dockerfile cannot be read: unknown instruction: ECHO.", "<<EOF"),
+    ("a file that is not there", 'failed to compute cache key: "/nothing.txt" not found: not found',
+     "The Dockerfile copies nothing.txt, which is not in the repository.", "binder/"),
     ("a base that is no Debian",
      "workshop: base: not a Debian or Ubuntu image", "cannot be used: not a Debian", "Debian"),
     ("memory",
@@ -104,3 +110,8 @@ async def test_a_disk_that_fills_during_a_checkout_is_said_and_leaves_nothing(tm
     with pytest.raises(SourceError, match="The disk is full"):
         await fill()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_step_of_ones_own_dockerfile_is_named_as_it_is_written() -> None:
+    assert explain(FailedBuild(lines=["boom"], step="RUN ./make")).message == "The build failed at `RUN ./make`."
+    assert explain(FailedBuild(lines=["boom"], step="copying")).message == "The build failed while copying."

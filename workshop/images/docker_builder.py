@@ -37,6 +37,8 @@ from workshop.model.image import Image, ImageSettings
 from workshop.model.snapshot import Removal, Survivor
 from workshop.ports.build import BuildRequest, Report
 
+PROGRAMS = {"lab": "jupyter-lab", "notebook": "jupyter-notebook"}
+"""What seats run, by their UI: a repository's own Dockerfile has to bring it."""
 SECRETS = "workshop-secret-"
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
 
@@ -77,15 +79,26 @@ class DockerBuilder:
             else:
                 await self._build_with_docker(request, tag, report)
             image = await self._engine.call(lambda client: _read(client, tag))
+            if recipe.own_dockerfile and request.ui in PROGRAMS:
+                program = PROGRAMS[request.ui]
+                if not await self._engine.call(lambda client: records.has_program(client, image.digest, program)):
+                    report(Noted(_without_program(program), level="warning"))
         seconds = time.monotonic() - started
         report(StepFinished("build", f"built {tag}", seconds))
         return replace(image, seconds=seconds)
 
-    def _alone(self, tag: str) -> contextlib.AbstractAsyncContextManager[object]:
+    @contextlib.asynccontextmanager
+    async def _alone(self, tag: str) -> AsyncIterator[None]:
         """Of several programs of this machine one builds an image; the others find it when it is done."""
         if self._work_dir is None:
-            return contextlib.nullcontext()
-        return FileLock(self._work_dir / f".{file_name(tag, length=100)}.lock")
+            yield
+            return
+        lock = self._work_dir / f".{file_name(tag, length=100)}.lock"
+        async with FileLock(lock):
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
 
     async def _build_with_docker(self, request: BuildRequest, tag: str, report: Report) -> None:
         buildx = await self._find_buildx()
@@ -204,6 +217,13 @@ def _read(client: docker.DockerClient, tag: str) -> Image:
             hint="Is another builder than Docker's own in use? `docker buildx ls` shows it.",
         )
     return records.image_of(inspected, packages=records.read_packages(client, inspected["Id"]))
+
+
+def _without_program(program: str) -> str:
+    return (
+        f"The Dockerfile's image has no {program} in its PATH, and seats run it: install it there "
+        "(`pip install jupyterlab notebook`), unless its ENTRYPOINT brings it."
+    )
 
 
 @contextlib.asynccontextmanager

@@ -79,6 +79,17 @@ _RULES = (
         ),
     ),
     _rule(
+        r"dockerfile parse error (?:on )?line (?P<line>\d+): (?P<why>.+)",
+        lambda match, _b: f"Line {match['line']} of the Dockerfile cannot be read: {match['why'].strip().rstrip('.')}.",
+        "Mend it in the repository; text in `<<EOF` is for engines from Docker 23 on.",
+    ),
+    _rule(
+        r"\"/?(?P<file>[^\"\n]+)\"[:,]? not found(?:: not found)?|COPY failed: file not found in build context.*?"
+        r"stat (?P<classic>\S+?): ",
+        lambda match, _b: f"The Dockerfile copies {match['file'] or match['classic']}, which is not in the repository.",
+        "Paths are those of the repository's root, also for a Dockerfile in binder/; .dockerignore may leave it out.",
+    ),
+    _rule(
         r"workshop: base: (?P<why>.+)",
         lambda match, build: f"The base image {build.base} cannot be used: {match['why']}.",
         "Name a Debian or Ubuntu image with Python, such as python:3.12-slim, with WORKSHOP_IMAGE_BASE.",
@@ -239,7 +250,14 @@ def explain(build: FailedBuild) -> BuildFailed:
         match = rule.pattern.search(text) or rule.pattern.search(joined)
         if match:
             return BuildFailed(rule.message(match, build), hint=rule.hint(match, build), details=relevant(lines, match))
-    what = f"The build failed while {build.step}." if build.step else "The build failed."
+    what = "The build failed."
+    if build.step:
+        # An instruction of the repository's own Dockerfile stands for itself.
+        what = (
+            f"The build failed at `{build.step}`."
+            if build.step[0].isupper()
+            else f"The build failed while {build.step}."
+        )
     return BuildFailed(what, hint="The log's last lines say why.", details=tuple(lines[-SHOWN_LINES:]))
 
 

@@ -136,6 +136,28 @@ def read_packages(client: docker.DockerClient, image: str) -> tuple[str, ...]:
     return tuple(line for line in text.splitlines() if line and not line.startswith("#"))
 
 
+def has_program(client: docker.DockerClient, image: str, name: str) -> bool:
+    """Whether an image has a program in one of the folders of its `PATH`; made and removed as in `read_packages`."""
+    import docker.errors
+
+    api: Any = client.api
+    inspected = inspect_image(client, image) or {}
+    variables = (inspected.get("Config") or {}).get("Env") or ()
+    path = next((text.partition("=")[2] for text in variables if text.startswith("PATH=")), "")
+    marks = {labels.TOOL: labels.TOOL_VALUE, labels.KIND: "helper"}
+    made = api.create_container(image, command=["true"], entrypoint=[], labels=marks, network_disabled=True)
+    try:
+        for folder in (path or "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin").split(":"):
+            with contextlib.suppress(docker.errors.NotFound):
+                stream, _ = api.get_archive(made["Id"], f"{folder}/{name}")
+                for _ in stream:  # a small script; the connection is free again at its end
+                    pass
+                return True
+    finally:
+        api.remove_container(made["Id"], force=True, v=True)
+    return False
+
+
 def shared_sizes(client: docker.DockerClient, images: list[dict[str, Any]]) -> dict[str, int]:
     """How much of each image's size is in layers that another of these images has as well, by image id.
 
