@@ -104,9 +104,11 @@ class HostedDoors:
 
     def _sweep(self, classroom: Classroom) -> None:
         """Ends of lines whose process was killed."""
+        import psutil  # most commands need none
+
         for socket in self._sockets.glob(f"{classroom.uid}-*.sock"):
             pid = socket.stem.rpartition("-")[2]
-            if pid.isdigit() and not Path(f"/proc/{pid}").exists() and Path("/proc").is_dir():
+            if pid.isdigit() and not psutil.pid_exists(int(pid)):
                 socket.unlink(missing_ok=True)
 
     async def stop(self, classroom: Classroom) -> bool:

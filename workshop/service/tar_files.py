@@ -250,9 +250,11 @@ class _Digesting:
 
 def remove_partials(folder: Path, name: str) -> None:
     """Remove what killed processes left of an archive (`*` for any); that of a process at work is left alone."""
+    import psutil  # most commands need none
+
     for partial in folder.glob(f"{name}.*.part"):
         pid = partial.name.removesuffix(".part").rpartition(".")[2]
-        if not pid.isdigit() or not Path(f"/proc/{pid}").exists():
+        if not pid.isdigit() or not psutil.pid_exists(int(pid)):
             partial.unlink(missing_ok=True)
 
 
