@@ -47,10 +47,16 @@ class Machine:
     runtime: Slow = field(default_factory=Slow)
     doors: NearDoors = field(default_factory=NearDoors)
     now: datetime = NOW
+    runtime_flag: str = ""
 
     def __post_init__(self) -> None:
         self.wiring = Wiring(
-            settings({}), paths({}), runtimes={"fake": self.runtime}, doors=self.doors, clock=lambda: self.now
+            settings({}),
+            paths({}),
+            runtimes={"fake": self.runtime},
+            doors=self.doors,
+            clock=lambda: self.now,
+            flags={"runtime": self.runtime_flag} if self.runtime_flag else None,
         )
         self.doors.attach(self.wiring)
         self.service = Service(wiring=self.wiring)
@@ -102,3 +108,12 @@ async def test_strays_are_not_looked_for_where_the_classrooms_are_not_known(mach
     await machine.service.cleanup(report=said.append)
     assert machine.runtime.spared is None
     assert any("fake was not searched" in event.text for event in said if isinstance(event, Noted))
+
+
+async def test_a_flag_for_another_runtime_leaves_this_one_alone() -> None:
+    machine = Machine(runtime_flag="docker")
+    await machine.open("over", ends=NOW - timedelta(hours=1))
+    assert await machine.service.cleanup_plan(everything=True) == ()
+    assert (await machine.service.cleanup(everything=True)).removed == {}
+    assert (await machine.names(), machine.runtime.spared) == ({"over"}, None)
+    await machine.service.aclose()

@@ -20,6 +20,7 @@ MAKING = timedelta(minutes=10)
 
 
 async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSummary, ...]:
+    """The classes that would go; of one runtime alone where a flag names it."""
     found = await whole.summaries(wiring)
     if wiring.unreachable and not found:
         raise next(iter(wiring.unreachable.values()))
@@ -27,11 +28,18 @@ async def cleanup_plan(wiring: Wiring, *, everything: bool) -> tuple[ClassroomSu
     return tuple(
         summary
         for summary in found
-        if everything
-        or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
-        or _is_over(summary, now)
-        or (not rooms.is_anothers(summary) and _is_abandoned(wiring, summary))
+        if _is_meant(wiring, summary.runtime)
+        and (
+            everything
+            or rehearsal_rooms.is_left_over(wiring, summary.name, summary.created)
+            or _is_over(summary, now)
+            or (not rooms.is_anothers(summary) and _is_abandoned(wiring, summary))
+        )
     )
+
+
+def _is_meant(wiring: Wiring, runtime: str) -> bool:
+    return wiring.flagged("runtime") in ("", "auto", runtime)
 
 
 def _is_abandoned(wiring: Wiring, summary: ClassroomSummary) -> bool:
@@ -80,7 +88,7 @@ async def cleanup(
             total += Removal({}, (Survivor("classroom", summary.name, reason),))
     known = tuple(room.classroom.uid for room in await rooms.every(wiring))
     silent = dict(wiring.unreachable)
-    for target in wiring.searched_targets():
+    for target in (target for target in wiring.searched_targets() if _is_meant(wiring, target.runtime)):
         try:
             if target in silent:  # which of its objects belong to a classroom is not known
                 raise silent[target]
