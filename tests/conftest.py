@@ -161,13 +161,6 @@ def browser_path() -> str:
     return next((path for path in (named, *BROWSERS) if path and os.access(path, os.X_OK)), "")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spread over processes: what uses the one engine or the one cluster stays together, else what is in one file."""
-    for item in items:
-        group = next((name for name in ("docker", "cluster") if item.get_closest_marker(name)), item.location[0])
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip with the reason what cannot run here, or fail where it has to run."""
     if item.get_closest_marker("docker") and (reason := docker_missing()):

@@ -57,11 +57,21 @@ async def inspect(engine: DockerEngine, image: Image) -> dict[str, Any]:
 
 
 async def leftovers(engine: DockerEngine, tmp_path: Path) -> list[str]:
-    """Helper containers and contexts that a build left."""
+    """Helper containers and contexts that a build left; helpers of builds beside this one go by themselves."""
+    contexts = [str(path) for path in (tmp_path / "contexts").glob("*")]
     filters = {"label": [f"{labels.TOOL}={labels.TOOL_VALUE}", f"{labels.KIND}=helper"]}
-    containers = await engine.call(lambda client: client.api.containers(all=True, filters=filters))
-    of_builds = [entry for entry in containers if labels.UID not in entry["Labels"]]  # not of classes
-    return [str(entry["Names"]) for entry in of_builds] + [str(path) for path in (tmp_path / "contexts").glob("*")]
+
+    async def helpers() -> dict[str, str]:
+        listed = await engine.call(lambda client: client.api.containers(all=True, filters=filters))
+        # not of classes
+        return {entry["Id"]: str(entry["Names"]) for entry in listed if labels.UID not in entry["Labels"]}
+
+    found = await helpers()
+    deadline = time.monotonic() + 60
+    while found and time.monotonic() < deadline:
+        await asyncio.sleep(0.2)
+        found = {helper: name for helper, name in (await helpers()).items() if helper in found}
+    return [*found.values(), *contexts]
 
 
 @pytest.mark.parametrize("buildkit", [True, False], ids=["buildkit", "classic"])

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 import pytest
 
 T = TypeVar("T")
-DEADLINE = 240.0
+DEADLINE = 480.0
 """Seconds that any single call or condition may take before the test gives up."""
 SEATS = 2
 

@@ -137,8 +137,9 @@ class WorkshopApp(Performer, App[int]):
         self.set_interval(THEMES_EVERY, self._look_at_themes)
 
     def _tick(self) -> None:
-        if isinstance(self.screen, News) and self.screen.stands:
-            self.screen.tick()
+        top = self.screen_stack[-1:]  # none while the program ends
+        if top and isinstance(top[0], News) and top[0].stands:
+            top[0].tick()
 
     def do_app_quit(self) -> None:
         if not self.jobs.running():
