@@ -201,8 +201,12 @@ class ProcessWorld(World):
         return processes + ([str(folder)] if folder.exists() else [])
 
     async def kill_server(self, classroom: Classroom, number: int) -> None:
-        for process in marked(f"{classroom.uid}/{number}"):
+        mark = f"{classroom.uid}/{number}"
+        for process in marked(mark):
             process.send_signal(signal.SIGKILL)
+        async with asyncio.timeout(20):
+            while marked(mark):  # noqa: ASYNC110 (whose child it is, is told; this is a stranger)
+                await asyncio.sleep(0.02)
 
 
 def marked(text: str) -> list[psutil.Process]:
