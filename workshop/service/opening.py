@@ -3,142 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from time import monotonic
 
-from workshop.core.fit import fit
 from workshop.core.launch import seat_command
-from workshop.core.plan import SeatPlan, plan_seats
+from workshop.core.plan import plan_seats
 from workshop.core.provision import Outcome, provision, starts_at_once, wait_until_ready
-from workshop.errors import DoesNotFit, NameInUse, PartlyDone, RuntimeRefused, SeatFailed, UsageError, WorkshopError
-from workshop.model.amounts import counted, format_span
-from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
+from workshop.errors import DoesNotFit, PartlyDone, SeatFailed, UsageError, WorkshopError
+from workshop.model.classroom import Classroom
 from workshop.model.events import Noted, SeatChanged, StepFinished, StepStarted, WorkEvent
-from workshop.model.image import Image
-from workshop.model.parts import all_numbers, numbers_of, parts_of
+from workshop.model.parts import all_numbers, parts_of
 from workshop.model.seat import SeatRecord, SeatState
-from workshop.model.snapshot import EngineFacts, Fit, Problem
+from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import addressing, building, checking, drafts, finding, peaks, pushed, pushing, rooms, watching
-from workshop.service.at_end import end_plan
+from workshop.service import addressing, building, finding, pushed, pushing, rooms, watching
+from workshop.service.class_request import (
+    new_classroom,
+    read_request,
+    refuse_obstacles,
+    refuse_past_end,
+    tell_it_is_there,
+    wanted_of,
+)
+from workshop.service.fitting import fit_of, refuse_too_many
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.renewing import begun_anew
-from workshop.service.reports import SeatResult, UpPlan, UpReport, UpRequest, Workshop
+from workshop.service.reports import SeatResult, UpReport, UpRequest
 from workshop.service.spread import targeting
 from workshop.service.supplying import bring_data, have_data
 from workshop.service.wiring import Wiring
 
-DOOR_COMES_LATER = "an address that is given out when the class is open"
 DOOR_WAITS = 3.0
 """Seconds that a new class's gateway waits for the first seat, at most: what keeps a seat may last."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a request says once its definition was read."""
-
-    workshop: Workshop
-    runtime_name: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What it comes to once the engines were asked: to be found out while the classroom's lock is held."""
-
-    seats: int
-    spares: int
-    found: rooms.FoundRoom | None
-    others: tuple[Classroom, ...]
-
-    @property
-    def total(self) -> int:
-        return self.seats + self.spares
-
-
-async def plan(wiring: Wiring, request: UpRequest, *, report: Report) -> UpPlan:
-    asked = await _asked(wiring, request)
-    if targeting.is_spread(asked.workshop.definition):
-        from workshop.service.spread.plan import plan as plan_spread  # few classes need it
-
-        return await plan_spread(wiring, request, asked.workshop, asked.name, report=report)
-    wanted = await _wanted(wiring, request, asked)
-    runtime = wiring.runtime(asked.runtime_name, asked.workshop.definition)
-    facts = await runtime.facts()
-    newer = ""
-    if wanted.found is not None:
-        classroom, image = wanted.found.classroom, None
-        records = await runtime.seats(classroom)
-    else:
-        refuse_past_end(wiring, asked.workshop)
-        found = await building.planned(wiring, asked.workshop, asked.runtime_name, report=report)
-        image, records = found.image, ()
-        commit = found.request.source.commit if found.request else image.commit if image else ""
-        newer = found.request.source.newer if found.request else ""
-        classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=commit)
-    seats = plan_seats(range(1, wanted.total + 1), records)
-    fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=len(records))
-    remote = remote_of(runtime)
-    end = end_plan(wiring, asked.workshop.definition, elsewhere=remote is not None)
-    sentences = (*_sentences(classroom, seats, fits, image, exists=wanted.found is not None), end.sentence)
-    plain = plain_http_problem(asked.workshop.definition, classroom.door)
-    if plain is not None:
-        sentences += (f"{plain.message} {plain.hint}",)
-    if newer:
-        sentences += (building.newer_sentence(newer, classroom.commit),)
-    commands = {number: seat_command(classroom, number) for number in range(1, wanted.total + 1)}
-    return UpPlan(
-        classroom=classroom,
-        create=seats.create,
-        keep=seats.keep + seats.start,
-        fits=fits,
-        exists=wanted.found is not None,
-        sentences=sentences,
-        image=image,
-        warning=" ".join((*facts.notes, *([plain.message] if plain is not None else []))),
-        newer=newer,
-        end=end,
-        objects=tuple(await remote.described(classroom, commands, wiring.config.image())) if remote else (),
-    )
-
-
-def _sentences(
-    classroom: Classroom, seats: SeatPlan, fits: Fit, image: Image | None, *, exists: bool
-) -> tuple[str, ...]:
-    there = len(seats.keep) + len(seats.start)
-    return (
-        seats_sentence(len(seats.create), there, spares=classroom.spares),
-        *(() if exists else first_sentences(classroom, image)),
-        door_sentence(classroom),
-        fits.sentence,
-    )
-
-
-def seats_sentence(create: int, there: int, *, spares: int) -> str:
-    """`12 seats to make, 2 of them spare.`"""
-    spare = f", {spares} of them spare" if spares and not there else ""
-    return f"{counted(create, 'seat')} to make{spare}" + (f", {there} there already." if there else ".")
-
-
-def first_sentences(classroom: Classroom, image: Image | None) -> tuple[str, ...]:
-    """What is said of a class that is not there yet."""
-    built = "The image is there." if image else "The image has to be built first."
-    if classroom.ends is None:
-        return (built,)
-    return (built, f"The class goes for {format_span(classroom.ends - classroom.created)} from now on.")
-
-
-def door_sentence(classroom: Classroom) -> str:
-    return f"Students come in at {classroom.join_url() or DOOR_COMES_LATER}"
-
-
 async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
     began = monotonic()
-    asked = await _asked(wiring, request)
+    asked = await read_request(wiring, request)
     if targeting.is_spread(asked.workshop.definition):
         from workshop.service.spread.opening import up as up_spread  # few classes need it
 
@@ -148,11 +52,11 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
     for note in facts.notes:
         report(Noted(note, level="warning"))
     async with wiring.alone(asked.name):
-        wanted = await _wanted(wiring, request, asked)
+        wanted = await wanted_of(wiring, request, asked)
         if wanted.found is not None and await begun_anew(
             wiring, wanted.found, asked.workshop, allow_public=request.force, report=report
         ):
-            wanted = await _wanted(wiring, request, asked)
+            wanted = await wanted_of(wiring, request, asked)
         if wanted.found is not None:
             classroom = wanted.found.classroom
             tell_it_is_there(classroom.name, request, report)
@@ -161,11 +65,11 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
                 report(Noted(f"It stays at {classroom.door.host}. {hint}", level="warning"))
         else:
             refuse_past_end(wiring, asked.workshop)
-            await _refuse_obstacles(wiring, asked, report)
+            await refuse_obstacles(wiring, asked, report)
             image = await building.build_workshop(wiring, asked.workshop, asked.runtime_name, report=report)
             # Before anything of the class is made: a file that cannot be had leaves nothing behind.
             await have_data(wiring, asked.workshop.definition.data, report=report)
-            classroom = await _new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
+            classroom = await new_classroom(wiring, request, asked, wanted, image, commit=image.commit)
         there = len(await runtime.seats(classroom)) if wanted.found else 0
         fits = await fit_of(wiring, runtime, facts, classroom, wanted.total, wanted.others, there=there)
         if not request.force:
@@ -340,165 +244,6 @@ async def _await_kept(
 def _result(outcome: Outcome) -> SeatResult:
     assert outcome.error is not None
     return SeatResult(outcome.number, False, " · ".join((outcome.error.message, *outcome.error.details[-3:])))
-
-
-async def _asked(wiring: Wiring, request: UpRequest) -> _Asked:
-    workshop = finding.lasting(await finding.load(wiring, request.file), request.length)
-    name = request.name or workshop.slug
-    if NAME.fullmatch(name) is None:
-        raise UsageError(
-            f"{name!r} cannot be a classroom's name.",
-            hint="Use lower-case letters, digits and dashes, at most 40, starting and ending with a letter or digit.",
-        )
-    if request.seats is not None and not 1 <= request.seats <= 2000:
-        raise UsageError(f"{request.seats} seats cannot be opened.", hint="Ask for 1 to 2000.")
-    targeting.refuse_runtime(workshop, request.runtime)
-    runtime_name = await building.choose_runtime(wiring, workshop, request.runtime)
-    if problem := checking.tunnel_problem(workshop.definition.access.tunnel, runtime_name):
-        raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
-    return _Asked(workshop, runtime_name, name)
-
-
-async def _refuse_obstacles(wiring: Wiring, asked: _Asked, report: Report) -> None:
-    """Ask before anything is built whether the class may be opened where it is to run.
-
-    Raises:
-        RuntimeRefused: it may not; the message says what is missing.
-    """
-    remote = remote_of(wiring.runtime(asked.runtime_name, asked.workshop.definition))
-    if remote is None:
-        return
-    draft = drafts.draft(wiring, asked.workshop, asked.runtime_name, name=asked.name)
-    refuse_problems(await remote.obstacles(draft), report=report)
-
-
-def refuse_problems(found: Iterable[Problem], *, of: str = "", report: Report) -> None:
-    """Note the warnings among what was found.
-
-    Args:
-        of: the target that is spoken of, where there are several.
-
-    Raises:
-        RuntimeRefused: one is an error.
-    """
-    for problem in found:
-        message = f"{of}: {problem.message}" if of else problem.message
-        if problem.level == "error":
-            raise RuntimeRefused(message, hint=problem.hint)
-        report(Noted(f"{message} {problem.hint}", level="warning"))
-
-
-async def _wanted(wiring: Wiring, request: UpRequest, asked: _Asked) -> _Wanted:
-    there = await rooms.every(wiring)
-    found = next((room for room in there if room.classroom.name == asked.name), None)
-    if found is not None:
-        shared = remote_of(found.runtime) is not None
-        _same_workshop(found.classroom, asked.workshop, asked.runtime_name, shared=shared)
-    definition = asked.workshop.definition
-    if found is not None and request.seats is None:
-        seats, spares = found.classroom.seats - found.classroom.spares, found.classroom.spares
-    else:
-        seats = request.seats if request.seats is not None else definition.seats
-        spares = definition.spare_seats if request.seats is None else (definition.spares or 0)
-    return _Wanted(seats, spares, found, tuple(room.classroom for room in there))
-
-
-def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str, *, shared: bool) -> None:
-    """
-    Args:
-        shared: whoever may use the runtime goes on with anybody's class: its gateway and its state are there.
-    """
-    if rooms.is_anothers(classroom) and not shared:
-        raise NameInUse(
-            f"A classroom named {classroom.name} was opened by {classroom.opened_by} on this {classroom.runtime}.",
-            hint="Give this one another name with `--name`.",
-        )
-    if broken := classroom.option("broken"):
-        raise NameInUse(f"A classroom named {classroom.name} cannot go on.", hint=f"{broken[0].upper()}{broken[1:]}.")
-    if parts_of(classroom):
-        raise NameInUse(
-            f"The classroom {classroom.name} is spread over several targets, and the workshop names none (any more).",
-            hint="Give this one another name with `--name`, or end the other with `workshop down`.",
-        )
-    if classroom.runtime != runtime or classroom.repository != workshop.shown:
-        raise NameInUse(
-            f"A classroom named {classroom.name} runs {classroom.workshop!r} on {classroom.runtime}.",
-            hint="Give this one another name with `--name`, or end the other with `workshop down`.",
-        )
-
-
-def tell_it_is_there(name: str, request: UpRequest, report: Report) -> None:
-    """That a class is finished and not made, and what of the request cannot be had that way."""
-    report(Noted(f"Classroom {name} is there already; making what is missing."))
-    if request.length is not None:
-        report(Noted(f"Its end stays where it is; `workshop extend {name} 30m` moves it.", level="warning"))
-
-
-def refuse_past_end(wiring: Wiring, workshop: Workshop) -> None:
-    """
-    Raises:
-        UsageError: a class that is opened now would have ended already.
-    """
-    if (problem := drafts.past_end_problem(workshop.definition, wiring.clock())) is not None:
-        raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
-
-
-async def _new_classroom(
-    wiring: Wiring, request: UpRequest, asked: _Asked, wanted: _Wanted, image: Image | None, *, commit: str
-) -> Classroom:
-    definition = asked.workshop.definition
-    drafted = drafts.draft(
-        wiring, asked.workshop, asked.runtime_name, name=asked.name, seats=wanted.total, allow_public=request.force
-    )
-    if definition.ui is Ui.WEB and image is not None and image.kind == "dockerfile":
-        drafted = drafted.with_options(**{OWN_SERVER_OPTION: "own"})
-    classroom = replace(drafted, image=image.digest if image else "", commit=commit, spares=wanted.spares)
-    remote = remote_of(wiring.runtime(asked.runtime_name, definition))
-    if remote is not None and not await remote.needs_forward(classroom):
-        return classroom
-    taken = [other.door for other in wanted.others]
-    door = await wiring.choose_door(
-        definition, address=request.address, port=request.port, taken=taken, force=request.force
-    )
-    return replace(classroom, door=door)
-
-
-def refuse_too_many(fits: Fit) -> None:
-    """
-    Raises:
-        DoesNotFit: there is no room for so many seats.
-    """
-    if fits.verdict == "does not fit":
-        fewer = f"Ask for {fits.largest} with `--seats`, lower" if fits.largest else "Lower"
-        raise DoesNotFit(fits.sentence, hint=f"{fewer} `limits.memory`, or use `--force`.")
-
-
-async def fit_of(
-    wiring: Wiring,
-    runtime: Runtime,
-    facts: EngineFacts,
-    classroom: Classroom,
-    seats: int,
-    others: Sequence[Classroom] = (),
-    *,
-    there: int = 0,
-) -> Fit:
-    """Whether that many seats fit, by the machine's memory or by what a cluster says of itself.
-
-    Args:
-        others: classrooms whose seats may take room on the same machine.
-        there: how many of the seats exist.
-    """
-    remote = remote_of(runtime)
-    if remote is not None:
-        return await remote.fit(classroom, seats, there=there)
-    taken = sum(
-        other.limits.memory_bytes * len(numbers_of(other))
-        for other in others
-        if other.runtime == classroom.runtime and other.uid != classroom.uid
-    )
-    peak = peaks.peak_of(wiring, classroom.image) if classroom.image else None
-    return fit(facts, classroom.limits, seats, peak_bytes=peak, others=taken)
 
 
 def failure_of(report: UpReport) -> WorkshopError | None:

@@ -136,9 +136,9 @@ class Service:
 
     async def plan(self, request: UpRequest, *, report: Report = ignore_events) -> UpPlan:
         """What `up` would make; makes nothing."""
-        from workshop.service import opening
+        from workshop.service import planning
 
-        return await opening.plan(self._wiring, request, report=report)
+        return await planning.plan(self._wiring, request, report=report)
 
     def decide_end(self, *, by_itself: bool) -> None:
         """Whether classes are collected and removed by their gateway at the end; kept as the setting `at_end`.

@@ -29,7 +29,7 @@ from workshop.model.parts import Part, all_numbers, changed, encode_parts, parts
 from workshop.model.snapshot import EngineFacts
 from workshop.ports.build import Report
 from workshop.ports.runtime import Runtime
-from workshop.service import building, finding, opening, rooms
+from workshop.service import building, class_request, finding, fitting, opening, rooms
 from workshop.service.reports import SeatResult, UpReport, UpRequest, Workshop
 from workshop.service.rooms import FoundRoom
 from workshop.service.spread import sites
@@ -69,7 +69,7 @@ async def up(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str, 
         if there is None:
             members = await _new(wiring, request, workshop, name, asked, report=report)
         else:
-            opening.tell_it_is_there(name, request, report)
+            class_request.tell_it_is_there(name, request, report)
             there = await _counted(wiring, there)
             members = await _missing(wiring, request, workshop, there, asked, report=report)
         finding.used_now(wiring, workshop, wiring.clock())
@@ -128,7 +128,7 @@ async def _new(
     wiring: Wiring, request: UpRequest, workshop: Workshop, name: str, asked: Sequence[Site], *, report: Report
 ) -> list[Member]:
     """Nothing is made before it is known that every target answers, may be used, and that the seats fit."""
-    opening.refuse_past_end(wiring, workshop)
+    class_request.refuse_past_end(wiring, workshop)
     sites.refuse_silent(asked)
     for site in asked:
         await sites.refuse_obstacles(wiring, site, name, report=report)
@@ -146,7 +146,7 @@ async def _new(
         spaces.append((site, *await sites.space_of(wiring, site, one, seats + spares, others)))
     numbers, fits = sites.shared(seats + spares, spaces)
     if not request.force:
-        opening.refuse_too_many(fits)
+        fitting.refuse_too_many(fits)
     report(Noted(fits.sentence, level="info" if fits.verdict == "fits" else "warning"))
     parts = tuple(
         Part(one.uid, site.target, mine, site.weight) for one, site, mine in zip(drafted, asked, numbers, strict=True)

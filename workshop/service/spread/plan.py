@@ -13,8 +13,9 @@ from workshop.model.image import Image
 from workshop.model.parts import Part, all_numbers, with_parts
 from workshop.model.snapshot import Fit
 from workshop.ports.build import Report
-from workshop.service import building, opening, rooms
+from workshop.service import building, planning, rooms
 from workshop.service.at_end import end_plan
+from workshop.service.class_request import refuse_past_end
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import EndPlan, UpPlan, UpRequest, Workshop
 from workshop.service.spread import sites
@@ -28,7 +29,7 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     there = await found(wiring, workshop, name)
     if there is not None:
         return await _standing(wiring, there)
-    opening.refuse_past_end(wiring, workshop)
+    refuse_past_end(wiring, workshop)
     asked = await sites.sites_of(wiring, workshop)
     sites.refuse_silent(asked)
     for site in asked:
@@ -52,9 +53,9 @@ async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str
     ends = _ends(wiring, workshop, [asked[at] for at in used])
     plain = plain_http_problem(workshop.definition, first.door)
     sentences = [
-        opening.seats_sentence(total, 0, spares=spares),
-        *opening.first_sentences(first, image),
-        opening.door_sentence(first),
+        planning.seats_sentence(total, 0, spares=spares),
+        *planning.first_sentences(first, image),
+        planning.door_sentence(first),
         fits.sentence,
         *_ways_in(asked, doors, used),
         ends.sentence,
@@ -79,9 +80,9 @@ async def _standing(wiring: Wiring, there: Whole) -> UpPlan:
     listed = await asyncio.gather(*(room.runtime.seats(room.classroom) for room in there.rooms))
     made = {record.number for records in listed for record in records}
     create = tuple(number for number in numbers if number not in made)
-    sentence = opening.seats_sentence(len(create), len(made), spares=0)
+    sentence = planning.seats_sentence(len(create), len(made), spares=0)
     lost = tuple(f"Lost: {one.sentence}" for one in there.lost)
-    join = opening.door_sentence(there.classroom)
+    join = planning.door_sentence(there.classroom)
     fits = Fit(len(numbers), len(numbers), "fits", "It was opened already.")
     return UpPlan(there.classroom, create, tuple(sorted(made)), fits, True, (sentence, join, *lost), end=EndPlan())
 

@@ -15,7 +15,9 @@ from workshop.model.target import Target
 from workshop.ports.build import Report
 from workshop.ports.remote import RemoteSide, remote_of
 from workshop.ports.runtime import Runtime
-from workshop.service import drafts, opening
+from workshop.service import drafts
+from workshop.service.class_request import refuse_problems
+from workshop.service.fitting import fit_of
 from workshop.service.reports import Workshop
 from workshop.service.spread import targeting
 from workshop.service.wiring import Wiring
@@ -94,7 +96,7 @@ async def refuse_obstacles(wiring: Wiring, site: Site, name: str, *, report: Rep
     if site.remote is None:
         return
     obstacles = await site.remote.obstacles(draft(wiring, site, name))
-    opening.refuse_problems(obstacles, of=str(site.target), report=report)
+    refuse_problems(obstacles, of=str(site.target), report=report)
     await site.remote.refuse_early(site.workshop.definition)
 
 
@@ -121,7 +123,7 @@ async def space_of(
         made: how many of its seats exist.
     """
     assert site.facts is not None, "asked before"
-    fits = await opening.fit_of(wiring, site.runtime, site.facts, classroom, seats, others, there=made)
+    fits = await fit_of(wiring, site.runtime, site.facts, classroom, seats, others, there=made)
     safe = fits.largest if fits.safe is None else fits.safe
     place = HERE if site.remote is None else ""
     return Space(site.weight, safe, fits.largest, there, place), fits

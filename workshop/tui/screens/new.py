@@ -19,7 +19,7 @@ from workshop.model.classroom import Ui
 from workshop.model.definition import WorkshopDefinition
 from workshop.present.cells import one_line
 from workshop.service import CheckReport
-from workshop.service.fitting import fit_of
+from workshop.service.fitting import fit_of_definition
 from workshop.tui.bindings import bindings_for
 from workshop.tui.definition_file import default_file, write_definition
 from workshop.tui.jobs import Job, JobKind
@@ -219,7 +219,7 @@ class NewScreen(BaseScreen[None]):
             return
         # several targets were asked when it was checked; one engine is reckoned with while one types
         asked = report.fits if len(definition.targets) > 1 else None
-        fits = asked or fit_of(report.facts, definition)
+        fits = asked or fit_of_definition(report.facts, definition)
         glyph, style = VERDICTS[fits.verdict]
         unsaved = "" if definition == self._saved else "  Not saved yet."
         verdict.say(Content.assemble((f"{glyph} {fits.sentence}", style), (unsaved, "$text-muted")))
