@@ -12,10 +12,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from time import monotonic
 
+from workshop.core.launch import seat_command
 from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
 from workshop.model.classroom import Classroom
 from workshop.model.events import SeatChanged
-from workshop.model.seat import SeatCommand, SeatRecord, SeatState
+from workshop.model.seat import SeatCommand, SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report
 from workshop.ports.runtime import BatchRuntime, Runtime
 
@@ -100,6 +101,22 @@ async def provision(
     if lost:
         raise lost[0]
     return tuple(task.result() for task in tasks)
+
+
+async def provision_one(
+    runtime: Runtime, classroom: Classroom, number: int, *, generation: int, report: Report
+) -> SeatRecord:
+    """One seat of this generation, which answers: made, or started where it was made already.
+
+    Raises:
+        SeatFailed: it could not be made, or does not answer.
+        RuntimeUnreachable: the engine was lost.
+    """
+    commands = {number: seat_command(classroom, number)}
+    (outcome,) = await provision(runtime, classroom, commands, at_once=1, generation=generation, report=report)
+    if outcome.error is not None or outcome.record is None:
+        raise SeatFailed(outcome.error.message if outcome.error else f"Seat {seat_name(number)} was not made.")
+    return outcome.record
 
 
 async def _all_at_once(

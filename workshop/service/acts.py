@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from workshop.core.launch import seat_command
-from workshop.core.provision import provision, starts_at_once, wait_until_ready
+from workshop.core.provision import provision_one, wait_until_ready
 from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
 from workshop.model.amounts import format_size
 from workshop.model.events import Noted
@@ -85,7 +85,6 @@ async def restart(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *
 
 async def reset(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, report: Report) -> ActReport:
     records = await records_of(room, seats)
-    facts = await room.runtime.facts()
 
     async def one(number: int) -> str:
         before = records[number]
@@ -95,19 +94,14 @@ async def reset(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, 
             if not await _is_broken(room, before):
                 raise
             files = f"its files could not be saved: {_reason(error)}"
-        generation = before.generation + 1
-        (outcome,) = await provision(
-            room.runtime,
-            room.classroom,
-            {number: seat_command(room.classroom, number)},
-            at_once=starts_at_once(facts.cpus),
-            generation=generation,
-            report=report,
-        )
-        if outcome.error is not None or outcome.record is None:
-            raise SeatFailed(f"{outcome.error.message if outcome.error else ''} {files[0].upper()}{files[1:]}.".strip())
+        try:
+            fresh = await provision_one(
+                room.runtime, room.classroom, number, generation=before.generation + 1, report=report
+            )
+        except SeatFailed as error:
+            raise SeatFailed(f"{error.message} {files[0].upper()}{files[1:]}.") from error
         pushed.owe(wiring, room.classroom.uid, [number])
-        await pushing.catch_up(wiring, room, outcome.record)
+        await pushing.catch_up(wiring, room, fresh)
         wiring.store.record(room.classroom.uid, "reset", "a fresh seat", seat=number)
         return f"fresh; {files}"
 

@@ -37,23 +37,28 @@ class Taken:
 
 
 async def archive_seat(wiring: Wiring, room: FoundRoom, number: int) -> Path:
-    """The seat's whole home in `<state>/archive/<classroom>/`, named by seat and time.
+    """The seat's whole home in an archive of its own.
 
     Raises:
         WorkshopError: its files cannot be read.
     """
-    folder = wiring.state_dir / "archive" / room.classroom.name
-    stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
-    file = unused(folder / f"seat-{seat_name(number)}-{stamp}.tar.gz")
+    file = archive_file(wiring, room, number)
     await take(room, number, {}, file, everything=True)
     return file
 
 
-def unused(file: Path) -> Path:
-    """The file, or one beside it that is not there: nothing that was saved is replaced by what is saved after it."""
-    stem = file.name.removesuffix(".tar.gz")
-    names = (file.name, *(f"{stem}-{count}.tar.gz" for count in range(2, 10_000)))
-    return next(place for name in names if not (place := file.with_name(name)).exists())
+def archive_file(wiring: Wiring, room: FoundRoom, number: int, *, mark: str = "") -> Path:
+    """Where what a seat has now is kept: in `<state>/archive/<classroom>/`, named by seat and time.
+
+    The name is new: nothing that was saved is replaced by what is saved after it.
+
+    Args:
+        mark: at the end of the name: what it was kept for.
+    """
+    folder = wiring.state_dir / "archive" / room.classroom.name
+    stem = f"seat-{seat_name(number)}-{wiring.clock():%Y%m%dT%H%M%S}{mark}"
+    names = (stem, *(f"{stem}-{count}" for count in range(2, 10_000)))
+    return next(file for name in names if not (file := folder / f"{name}.tar.gz").exists())
 
 
 async def take(

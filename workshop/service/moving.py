@@ -19,14 +19,13 @@ from time import monotonic
 from typing import Any
 
 from workshop.core.changes import State
-from workshop.core.launch import seat_command
-from workshop.core.provision import provision, starts_at_once
+from workshop.core.provision import provision_one
 from workshop.errors import RuntimeUnreachable, SeatFailed, WorkshopError
 from workshop.model.seat import SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report, ignore_events
 from workshop.service import rooms, seat_files
 from workshop.service.acts import each, records_of, refresh
-from workshop.service.archive import take, unused
+from workshop.service.archive import archive_file, take
 from workshop.service.baseline import baseline
 from workshop.service.reports import ActReport
 from workshop.service.restoring import deleted_as_json, deleted_from_json, put_archive, remove_deleted
@@ -68,7 +67,8 @@ async def _finished_or_moved(
     """
     now = (await records_of(room, [before.number]))[before.number]
     if begun.archive is not None and now.generation >= begun.generation:
-        await begun.deliver(room, await _successor(room, now.number, begun.generation, report=report))
+        new = await provision_one(room.runtime, room.classroom, now.number, generation=begun.generation, report=report)
+        await begun.deliver(room, new)
     elif now.generation == before.generation:
         return await _move(wiring, room, now, begun, report=report)
     return "an earlier move was finished: its files are back"
@@ -80,13 +80,13 @@ async def _move(wiring: Wiring, room: rooms.FoundRoom, old: SeatRecord, begun: _
     paused = await _paused(room, old)
     try:
         base = await baseline(wiring, room)
-        stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
-        folder = wiring.state_dir / "archive" / room.classroom.name
-        file = unused(folder / f"seat-{seat_name(number)}-{stamp}-moved.tar.gz")
+        file = archive_file(wiring, room, number, mark="-moved")
         taken = await take(room, number, base.files, file)
         begun.write(old.generation + 1, file, deleted_as_json(taken.changes))
         try:
-            new = await _successor(room, number, old.generation + 1, report=report)
+            new = await provision_one(
+                room.runtime, room.classroom, number, generation=old.generation + 1, report=report
+            )
         except SeatFailed as error:
             raise SeatFailed(f"{error.message} Its files are in {file}.") from error
     except BaseException:
@@ -98,26 +98,6 @@ async def _move(wiring: Wiring, room: rooms.FoundRoom, old: SeatRecord, begun: _
     wiring.store.record(room.classroom.uid, "move", "a new seat under the same link", seat=number)
     kept = sum(change.state in (State.NEW, State.CHANGED) for change in taken.changes)
     return f"a new seat with {kept} own files"
-
-
-async def _successor(room: rooms.FoundRoom, number: int, generation: int, *, report: Report) -> SeatRecord:
-    """The new seat, which answers: made, or the one that a move which was killed has made and perhaps not started.
-
-    Raises:
-        SeatFailed: it could not be made or started.
-    """
-    facts = await room.runtime.facts()
-    (outcome,) = await provision(
-        room.runtime,
-        room.classroom,
-        {number: seat_command(room.classroom, number)},
-        at_once=starts_at_once(facts.cpus),
-        generation=generation,
-        report=report,
-    )
-    if outcome.error is not None or outcome.record is None:
-        raise SeatFailed(outcome.error.message if outcome.error else "It was not made.")
-    return outcome.record
 
 
 async def _paused(room: rooms.FoundRoom, old: SeatRecord) -> bool:
@@ -219,7 +199,9 @@ async def finish(wiring: Wiring, room: rooms.FoundRoom, record: SeatRecord) -> N
         if begun is None:
             return
         if begun.archive is not None and record.generation >= begun.generation:
-            new = await _successor(room, record.number, begun.generation, report=ignore_events)
+            new = await provision_one(
+                room.runtime, room.classroom, record.number, generation=begun.generation, report=ignore_events
+            )
             await begun.deliver(room, new)
             log.info("the move of seat %s was finished", record.number)
             return

@@ -20,7 +20,7 @@ from workshop.ports.build import Report
 from workshop.ports.remote import remote_of
 from workshop.service import rooms, seat_files
 from workshop.service.acts import each, gateway_of, records_of, refresh
-from workshop.service.archive import take, unused
+from workshop.service.archive import archive_file, take
 from workshop.service.baseline import Baseline, baseline
 from workshop.service.reports import ActReport, SeatSnapshot
 from workshop.service.restoring import put_archive
@@ -188,8 +188,7 @@ async def restore(
     base = await baseline(wiring, room)
 
     async def one(number: int) -> str:
-        stamp = wiring.clock().strftime("%Y%m%dT%H%M%S")
-        kept = unused(wiring.state_dir / "archive" / room.classroom.name / f"seat-{seat_name(number)}-{stamp}.tar.gz")
+        kept = archive_file(wiring, room, number)
         await take(room, number, base.files, kept)
         file = chosen[number].file
         if file is not None:
