@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from workshop.engines.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.images import context, docker_builder
-from workshop.images.dead_programs import own_prefix, remove_what_the_dead_left
 
 
 @pytest.mark.parametrize("prefix", [docker_builder.SECRETS, context.PREFIX])

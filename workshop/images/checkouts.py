@@ -16,6 +16,7 @@ from collections.abc import AsyncIterator, Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+from workshop.engines.dead_programs import is_gone
 from workshop.errors import SourceError
 from workshop.images.git_failure import no_space
 from workshop.model.amounts import format_size
@@ -113,19 +114,9 @@ class Checkouts:
             except FileNotFoundError:
                 continue  # another program has just published or removed it
             if path.name.startswith(".new-"):
-                stale = stale or not _is_alive(int(path.name.split("-")[1]))
+                stale = stale or is_gone(path.name.split("-")[1])
             if stale:
                 shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def copy_folder(source: Path, target: Path) -> str:

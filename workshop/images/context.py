@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workshop.engines.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.errors import BuildFailed
-from workshop.images.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.images.dockerfile import Recipe
 from workshop.model.names import DEFINITION_FILES
 from workshop.ports.build import BuildRequest

@@ -15,6 +15,7 @@ from typing import Any
 import docker
 from docker.errors import APIError, ImageNotFound
 
+from workshop.engines.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.engines.docker_engine import DockerEngine, explanation
 from workshop.engines.file_lock import FileLock
 from workshop.errors import RuntimeRefused
@@ -24,7 +25,6 @@ from workshop.images.buildx import BuildOrder, Buildx
 from workshop.images.checkouts import file_name
 from workshop.images.classic_build import build_classic
 from workshop.images.context import build_context, uv_program
-from workshop.images.dead_programs import own_prefix, remove_what_the_dead_left
 from workshop.images.dockerfile import Recipe
 from workshop.images.failure import FailedBuild, explain
 from workshop.images.image_file import export_image, import_image

@@ -16,8 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-import psutil
-
+from workshop.engines.dead_programs import remove_partials
 from workshop.engines.docker_engine import DockerEngine, explanation
 from workshop.errors import BuildFailed, RuntimeRefused, UsageError
 from workshop.images import image_records as records
@@ -49,7 +48,7 @@ async def export_image(engine: DockerEngine, image: Image, path: Path, *, report
     """
     compressed = path.suffix == ".gz"
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    _clear(path)
+    remove_partials(path.parent, f".{glob.escape(path.name)}")
     stopped = threading.Event()
     tell = transfer_lines("export", report)
 
@@ -218,14 +217,6 @@ def _flushed(path: Path) -> None:
     """A stick that is pulled out after the last line must have it all."""
     with open(path, "rb") as file:
         os.fsync(file.fileno())
-
-
-def _clear(path: Path) -> None:
-    """Remove what killed programs left of this very file."""
-    for left in path.parent.glob(f".{glob.escape(path.name)}.*.part"):
-        pid = left.name.removesuffix(".part").rpartition(".")[2]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            left.unlink(missing_ok=True)
 
 
 def _check_room(path: Path, size: int) -> None:

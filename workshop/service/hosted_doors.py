@@ -10,6 +10,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
+from workshop.engines.dead_programs import is_gone
 from workshop.errors import GatewayFailed
 from workshop.model.classroom import Classroom
 from workshop.model.image import ImageSettings
@@ -104,11 +105,8 @@ class HostedDoors:
 
     def _sweep(self, classroom: Classroom) -> None:
         """Ends of lines whose process was killed."""
-        import psutil  # most commands need none
-
         for socket in self._sockets.glob(f"{classroom.uid}-*.sock"):
-            pid = socket.stem.rpartition("-")[2]
-            if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            if is_gone(socket.stem.rpartition("-")[2]):
                 socket.unlink(missing_ok=True)
 
     async def stop(self, classroom: Classroom) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from workshop.core.changes import State, compare, fingerprint, worth_collecting
 from workshop.core.reduce import state_of
+from workshop.engines.dead_programs import remove_partials
 from workshop.errors import RuntimeUnreachable, UsageError, WorkshopError
 from workshop.model.amounts import format_size
 from workshop.model.events import Warned
@@ -25,7 +26,6 @@ from workshop.service.baseline import Baseline, baseline
 from workshop.service.reports import ActReport, SeatSnapshot
 from workshop.service.restoring import put_archive
 from workshop.service.room_folder import existing, room_folder, write_json
-from workshop.service.tar_files import remove_partials
 from workshop.service.wiring import Wiring
 
 if TYPE_CHECKING:

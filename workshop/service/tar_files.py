@@ -248,16 +248,6 @@ class _Digesting:
         self._stream.close()
 
 
-def remove_partials(folder: Path, name: str) -> None:
-    """Remove what killed processes left of an archive (`*` for any); that of a process at work is left alone."""
-    import psutil  # most commands need none
-
-    for partial in folder.glob(f"{name}.*.part"):
-        pid = partial.name.removesuffix(".part").rpartition(".")[2]
-        if not pid.isdigit() or not psutil.pid_exists(int(pid)):
-            partial.unlink(missing_ok=True)
-
-
 def sha256_of(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
