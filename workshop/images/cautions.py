@@ -61,8 +61,3 @@ def refuse_foreign_paths(name: str, lines: Iterable[str]) -> None:
         hint=f"Write a version instead, such as {first['name']}==1.2. "
         "`pip list --format=freeze` writes such a list where `pip freeze` names folders.",
     )
-
-
-def several_indexes(texts: Iterable[str]) -> bool:
-    """Whether a list of requirements names an index beside the first: the best version of any is wanted, as by pip."""
-    return any(re.search(r"(?m)^\s*--extra-index-url\b", text) for text in texts)

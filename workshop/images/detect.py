@@ -260,7 +260,7 @@ def _use_requirements(finding: _Finding) -> None:
                 seen.add(path)
                 texts.append(finding.files.text(path))
     finding.texts += texts[1:]
-    finding.several_indexes = cautions.several_indexes(texts)
+    finding.several_indexes = requirements.several_indexes(texts)
     for current in texts:
         cautions.refuse_foreign_paths(name, requirements.logical_lines(current))
         finding.unpinned += requirements.unpinned(requirements.logical_lines(current))

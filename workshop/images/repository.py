@@ -165,7 +165,8 @@ class Repository:
             await self._prepare()
             if not await self._has(commit):
                 await self._fetch(commit, report)
-            notes = await self._check_content(commit)
+            listing = await run_git(f"--git-dir={self._bare}", "ls-tree", "-r", "-l", "-z", commit)
+            notes = self._check_content(commit, listing)
             target.mkdir(parents=True, exist_ok=True)
             tree = target / ".git"
             await self._in_tree(target, "init", "--quiet", "--template=", ".")
@@ -176,7 +177,7 @@ class Repository:
             await self._in_tree(target, "checkout", "--quiet", "--force", "--detach", commit, report=report)
             await self._in_tree(target, "config", "remote.origin.url", redact(self.url))
             found = await self._large_files(target, report)
-            submodules = await self._submodules(commit)
+            submodules = await self._submodules(commit, listing)
         await asyncio.to_thread(_drop_git_folders, target)
         found = replace(found, notes=(*notes, *found.notes))
         for submodule in submodules:
@@ -251,17 +252,26 @@ class Repository:
             raise explained(error, self.url) from error
 
     async def _fetch_from(self, *options: str, refspecs: tuple[str, ...], report: Report | None) -> None:
+        await self._reaching(
+            f"--git-dir={self._bare}", "fetch", "--progress", "--no-tags", "--force", "--no-write-fetch-head",
+            *options, "--", redact(self.url), *refspecs,
+            report=report,
+        )  # fmt: skip
+
+    async def _reaching(self, *arguments: str, tree: Path | None = None, report: Report | None) -> str:
+        """A call that may ask the host, for as long as a fetch may take; in a checkout, where one is given.
+
+        Raises:
+            GitFailed: it ended with an error.
+            SourceUnreachable: it did not end.
+        """
+        place = str(tree) if tree is not None else None
         try:
-            await run_git(
-                f"--git-dir={self._bare}", "fetch", "--progress", "--no-tags", "--force", "--no-write-fetch-head",
-                *options, "--", redact(self.url), *refspecs,
-                url=self.url, timeout=FETCH_TIMEOUT, on_line=_progress(report),
-            )  # fmt: skip
+            return await run_git(*arguments, url=self.url, cwd=place, timeout=FETCH_TIMEOUT, on_line=_progress(report))
         except TimeoutError as error:
             raise unreachable(self.url, f"not fetched within {FETCH_TIMEOUT / 60:.0f} minutes") from error
 
-    async def _check_content(self, commit: str) -> list[str]:
-        listing = await run_git(f"--git-dir={self._bare}", "ls-tree", "-r", "-l", "-z", commit)
+    def _check_content(self, commit: str, listing: str) -> list[str]:
         sizes = [entry.split("\t")[0].split()[-1] for entry in listing.split("\0") if entry]
         if not sizes:
             raise SourceError(
@@ -273,13 +283,9 @@ class Repository:
 
     async def _in_tree(self, tree: Path, *arguments: str, report: Report | None = None) -> str:
         try:
-            return await run_git(
-                *arguments, url=self.url, cwd=str(tree), timeout=FETCH_TIMEOUT, on_line=_progress(report)
-            )
+            return await self._reaching(*arguments, tree=tree, report=report)
         except GitFailed as error:
             raise explained(error, self.url) from error
-        except TimeoutError as error:
-            raise unreachable(self.url, f"not fetched within {FETCH_TIMEOUT / 60:.0f} minutes") from error
 
     async def _large_files(self, tree: Path, report: Report) -> CheckedOut:
         """Fetch what Git LFS keeps. Without it a class may go on: a server's quota may be used up for the month."""
@@ -294,29 +300,22 @@ class Repository:
         await self._in_tree(tree, "lfs", "install", "--local", "--skip-smudge", "--skip-repo")
         why = "the server did not have their content"
         try:
-            await run_git(
-                "lfs", "fetch", "origin", "HEAD",
-                url=self.url, cwd=str(tree), timeout=FETCH_TIMEOUT, on_line=_progress(report),
-            )  # fmt: skip
+            await self._reaching("lfs", "fetch", "origin", "HEAD", tree=tree, report=report)
         except GitFailed as error:
             if is_offline(error) or "no space left" in error.output:
                 raise explained(error, self.url) from error
             why = lfs_reason(error.output)
-        except TimeoutError as error:
-            raise unreachable(self.url, f"not fetched within {FETCH_TIMEOUT / 60:.0f} minutes") from error
         await self._in_tree(tree, "lfs", "checkout", report=report)
         left = await asyncio.to_thread(lfs_pointers, tree)
         return _lacking(left, why) if left else CheckedOut()
 
-    async def _submodules(self, commit: str) -> tuple[Submodule, ...]:
-        git_dir = f"--git-dir={self._bare}"
-        listing = await run_git(git_dir, "ls-tree", "-r", "-z", commit)
+    async def _submodules(self, commit: str, listing: str) -> tuple[Submodule, ...]:
         if f"{GITLINK} " not in listing:
             return ()
         wanted = r"^submodule\..*\.(path|url|update)$"
         try:
             settings = await run_git(
-                git_dir, "config", "--blob", f"{commit}:.gitmodules", "--null", "--get-regexp", wanted
+                f"--git-dir={self._bare}", "config", "--blob", f"{commit}:.gitmodules", "--null", "--get-regexp", wanted
             )
         except GitFailed:  # there is none, or it says nothing
             settings = ""

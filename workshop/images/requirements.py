@@ -95,6 +95,11 @@ def _is_pinned(text: str) -> bool:
     return any(part.operator in ("==", "===") and not part.version.endswith("*") for part in specifier)
 
 
+def several_indexes(texts: Iterable[str]) -> bool:
+    """Whether a list of requirements names an index beside the first: the best version of any is wanted, as by pip."""
+    return any(re.search(r"(?m)^\s*--extra-index-url\b", text) for text in texts)
+
+
 def for_uv(text: str) -> str:
     """The same list without what uv refuses and pip takes: an editable repository, as `pip freeze` writes it."""
     return _EDITABLE_GIT.sub(r"\g<indent>", text)

@@ -27,7 +27,7 @@ def read_submodules(listing: str, settings: str) -> tuple[Submodule, ...]:
     """The submodules of a commit that are wanted.
 
     Args:
-        listing: of `git ls-tree -r -z`.
+        listing: of `git ls-tree -r -z`, with or without `-l`.
         settings: of `git config --null --get-regexp` on `.gitmodules`; empty without one.
     """
     found = []

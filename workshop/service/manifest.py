@@ -19,6 +19,7 @@ from workshop.model.parts import class_uid, parts_of
 from workshop.model.seat import SeatRecord, seat_name
 from workshop.service.archive import Taken
 from workshop.service.reports import CollectedSeat
+from workshop.service.room_folder import write_json
 from workshop.service.rooms import FoundRoom
 from workshop.service.tar_files import sha256_of
 
@@ -182,14 +183,7 @@ class Manifest:
             "seats": [self._seats[seat] for seat in sorted(self._seats)],
             "earlier": [self._earlier[file] for file in sorted(self._earlier)],
         }
-        partial = self.folder / f"{MANIFEST}.{os.getpid()}.part"
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                json.dump(document, stream, indent=1)
-            partial.replace(self.folder / MANIFEST)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_json(self.folder / MANIFEST, document, indent=1)
 
 
 @contextlib.contextmanager

@@ -90,8 +90,13 @@ class ProgressReader:
         due = [number for number, seat in sorted(self._room.facts.seats.items()) if self._is_due(number, seat)]
         if due and self._baseline is None:
             self._baseline = await baseline(self._wiring, self._found)
-        for number in due:
-            await self._look_into(number)
+        changed = False
+        try:
+            for number in due:
+                changed |= await self._look_into(number)
+        finally:
+            if changed:
+                self._write()
         return len(due)
 
     @property
@@ -124,10 +129,11 @@ class ProgressReader:
             return False
         return usage.pids is None or usage.pids <= limits.pids * PIDS_ROOM
 
-    async def _look_into(self, number: int) -> None:
+    async def _look_into(self, number: int) -> bool:
+        """Whether the seat's notebooks are further than they were."""
         seat = self._room.facts.seats.get(number)
         if seat is None or seat.record is None:
-            return
+            return False
         seen, life = self._seen[number], identity(seat.record)
         if seen.life != life:
             seen = self._seen[number] = _Seen(life=life, trouble=seen.trouble, troubled_at=seen.troubled_at)
@@ -135,14 +141,15 @@ class ProgressReader:
         order = {"do": "look", "junk": JUNK, "known": seen.stamps}
         answer = await seat_files.ask(self._found, number, order, timeout=20)
         if answer is None:
-            return
+            return False
         try:
-            self._take(number, seat, seen, answer)
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, OSError) as error:
-            # what runs there may be a participant's own `python3`; the other seats are looked into all the same
+            return self._take(number, seat, seen, answer)
+        except (*seat_files.NONSENSE, OSError) as error:  # the last of a time that no clock has
             log.info("seat %s answered nonsense: %s", seat_name(number), type(error).__name__)
+            return False
 
-    def _take(self, number: int, seat: SeatFacts, seen: _Seen, answer: Mapping[str, Any]) -> None:
+    def _take(self, number: int, seat: SeatFacts, seen: _Seen, answer: Mapping[str, Any]) -> bool:
+        """Report what the seat's answer says."""
         now = self._room.clock()
         newest = float(answer["newest"])
         if newest > seen.newest:
@@ -169,9 +176,10 @@ class ProgressReader:
             for path, found in sorted(seen.notebooks.items())
             if found.run or found.error_since or seen.stamps[path][0] / 1e9 > began
         )
-        if touched != seat.progress:
-            self._room.report(ProgressRead(number, touched))
-            self._write()
+        if touched == seat.progress:
+            return False
+        self._room.report(ProgressRead(number, touched))
+        return True
 
     def _write(self) -> None:
         """Keep what the class's report says."""

@@ -30,13 +30,17 @@ def forget(wiring: Wiring, uid: str) -> None:
     shutil.rmtree(wiring.state_dir / "rooms" / uid, ignore_errors=True)
 
 
-def write_json(file: Path, document: Any) -> None:
-    """Whole or not at all, readable by the user alone."""
+def write_json(file: Path, document: Any, *, indent: int | None = None) -> None:
+    """Whole or not at all, readable by the user alone.
+
+    Args:
+        indent: spaces for each level, where people read it too.
+    """
     partial = file.with_name(f".{file.name}.{os.getpid()}.part")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(document, stream)
+            json.dump(document, stream, indent=indent)
         partial.replace(file)
     finally:
         partial.unlink(missing_ok=True)

@@ -181,7 +181,7 @@ def unknown(wiring: Wiring, name: str, rooms: Sequence[FoundRoom]) -> WorkshopEr
             return silent
     names = ", ".join(dict.fromkeys(room.classroom.name for room in rooms))  # a class has a room on each target
     hint = f"There are: {names}." if names else "There are none; `workshop up` opens one."
-    kept = sorted(collections(wiring).glob(f"{escape(name)}-{'[0-9]' * 8}-{'[0-9]' * 4}"))
+    kept = sorted(collections(wiring).glob(f"{escape(name)}-{'[0-9]' * 8}-{'[0-9]' * 4}*"))
     hint += f" Work of a class of that name was collected into {kept[-1]}." if kept else ""
     if wiring.unreachable:
         hint += " Not asked: " + "; ".join(unreachable(wiring))
@@ -224,7 +224,7 @@ async def summary(wiring: Wiring, room: FoundRoom) -> ClassroomSummary:
 
 
 def _grace(classroom: Classroom) -> timedelta:
-    """None for a class whose label another version wrote: it has to be listed all the same."""
+    """No time, for a class whose label another version wrote: it has to be listed all the same."""
     try:
         return ClassRules.of(classroom).grace
     except ValueError:

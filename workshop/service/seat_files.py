@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 MARKS = ("/.dockerenv",)
 """Files that an engine makes when it makes a container, and never again: Podman's is made anew at each start."""
+NONSENSE = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError)
+"""What reading a seat's answer ends in when it has not the form that was asked for: whatever is called `python3` there
+may be a participant's own."""
 RUNNING = (SeatState.STARTING, SeatState.READY)
 
 
@@ -62,7 +65,7 @@ async def ask(room: FoundRoom, number: int, order: Mapping[str, Any], *, timeout
     if result.exit_code == 0:
         try:
             answer = json.loads(result.stdout)
-        except (ValueError, RecursionError):
+        except NONSENSE:
             answer = None
         if isinstance(answer, dict):
             return answer
@@ -97,14 +100,14 @@ async def quick_listing(
         return None
     try:
         found = _listed(answer)
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+    except NONSENSE as error:
         log.info("seat %s answered nonsense: %s", seat_name(record.number), type(error).__name__)
         return None
     return found if baseline is None else await _completed(room, record, found, baseline)
 
 
 def _listed(answer: Mapping[str, Any]) -> Listing:
-    """A seat's answer as a listing. What runs there may be a participant's own `python3`."""
+    """A seat's answer as a listing."""
     files = {
         path: FileFact(Kind.FILE, int(size), str(digest), str(cells))
         for path, (size, digest, cells) in answer["files"].items()
