@@ -25,7 +25,8 @@ from typing import Any, cast
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.tui.support import Clock, ScriptedService, classroom, seat_of, snapshot_of  # noqa: E402
+from tests.tui.scripted_service import ScriptedService  # noqa: E402
+from tests.tui.support import Clock, classroom, seat_of, snapshot_of  # noqa: E402
 from workshop.config.paths import paths  # noqa: E402
 from workshop.model.seat import Activity  # noqa: E402
 from workshop.model.snapshot import Snapshot  # noqa: E402

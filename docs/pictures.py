@@ -15,7 +15,8 @@ from typing import Any, cast
 REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
-from tests.tui.support import ScriptedService, classroom, snapshot_of  # noqa: E402
+from tests.tui.scripted_service import ScriptedService  # noqa: E402
+from tests.tui.support import classroom, snapshot_of  # noqa: E402
 from workshop.config.paths import paths  # noqa: E402
 from workshop.tui.app import WorkshopApp  # noqa: E402
 

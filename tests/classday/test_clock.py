@@ -111,12 +111,18 @@ async def test_a_break_freezes_idleness_and_ends_by_itself(day: Day) -> None:
         assert seat.idle_seconds == 360
 
 
-async def test_an_end_that_passed_while_the_machine_slept_leaves_everybody_a_few_minutes_and_says_so(day: Day) -> None:
+def slept_past_the_end(day: Day) -> tuple[Room, ClassClock]:
+    """A class and its clock, which was not looked at for nine hours."""
     room = room_of(day)
     clock = ClassClock(room, at_end="collect")
     clock.look()
     day.clock.forward(hours=9)
     clock.look()
+    return room, clock
+
+
+async def test_an_end_that_passed_while_the_machine_slept_leaves_everybody_a_few_minutes_and_says_so(day: Day) -> None:
+    room, clock = slept_past_the_end(day)
     assert not clock.is_over
     assert clock.rest_of_grace() == timedelta(minutes=5)
     (warning,) = room.snapshot().warnings
@@ -129,11 +135,7 @@ async def test_an_end_that_passed_while_the_machine_slept_leaves_everybody_a_few
 
 
 async def test_a_class_whose_end_was_slept_through_can_still_be_extended(day: Day) -> None:
-    room = room_of(day)
-    clock = ClassClock(room, at_end="collect")
-    clock.look()
-    day.clock.forward(hours=9)
-    clock.look()
+    room, clock = slept_past_the_end(day)
     await room.act("extend", {"seconds": 12 * 3600})
     day.clock.forward(minutes=6)
     clock.look()

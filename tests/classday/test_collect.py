@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,22 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def entry(folder: Path, seat: str) -> dict[str, Any]:
     return next(found for found in manifest(folder)["seats"] if found["seat"] == seat)
+
+
+@contextmanager
+def full_for(monkeypatch: pytest.MonkeyPatch, ending: str) -> Iterator[None]:
+    """A disk that has no room for files whose names end so."""
+    real = os.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.name.endswith(ending):
+            raise OSError(errno.ENOSPC, "No space left on device", str(target))
+        real(self, target)
+        return target
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", full)
+        yield
 
 
 @every_runtime
@@ -236,18 +255,11 @@ async def test_a_manifest_that_cannot_be_written_is_a_reason_and_the_next_collec
 ) -> None:
     day.claim(1, 2)
     await day.write(1, {"a.txt": b"a"})
-    real = os.replace
-
-    def full(self: Path, target: Path) -> Path:
-        if target.name == "manifest.json":
-            raise OSError(28, "No space left on device", str(target))
-        real(self, target)
-        return target
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", full)
-        with pytest.raises(PartlyDone, match="could not be collected") as caught:
-            await day.service.down(day.name, collect_to=tmp_path)
+    with (
+        full_for(monkeypatch, "manifest.json"),
+        pytest.raises(PartlyDone, match="could not be collected") as caught,
+    ):
+        await day.service.down(day.name, collect_to=tmp_path)
     assert "manifest.json cannot be written: No space left" in caught.value.details[0]
     assert [file.name for file in tmp_path.glob("*.part")] == []
     assert (await day.service.collect(day.name, to=tmp_path)).failed == ()
@@ -307,18 +319,8 @@ async def test_teardown_collects_when_asked_and_a_failure_removes_nothing(
     day.claim(1)
     await day.write(1, {"a.txt": b"a"})
     (tmp_path / "full").mkdir()
-    real = os.replace
-
-    def full(self: Path, target: Path) -> Path:
-        if target.name.endswith(".tar.gz"):
-            raise OSError(28, "No space left on device", str(target))
-        real(self, target)
-        return target
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", full)
-        with pytest.raises(PartlyDone, match="could not be collected") as caught:
-            await day.service.down(day.name, collect_to=tmp_path / "full")
+    with full_for(monkeypatch, ".tar.gz"), pytest.raises(PartlyDone, match="could not be collected") as caught:
+        await day.service.down(day.name, collect_to=tmp_path / "full")
     assert "No space left" in caught.value.details[0]
     assert len(await day.runtime.seats(day.classroom)) == 2
     report = await day.service.down(day.name, collect_to=tmp_path / "full")

@@ -205,7 +205,7 @@ class ProcessWorld(World):
         for process in marked(mark):
             process.send_signal(signal.SIGKILL)
         async with asyncio.timeout(20):
-            while marked(mark):  # noqa: ASYNC110 (whose child it is, is told; this is a stranger)
+            while marked(mark):  # noqa: ASYNC110 (nobody is told of the end of a process that is not its child)
                 await asyncio.sleep(0.02)
 
 

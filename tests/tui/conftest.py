@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.tui.support import NOW, Clock, ScriptedService, classroom, snapshot_of
+from tests.tui.scripted_service import ScriptedService
+from tests.tui.support import NOW, Clock, classroom, snapshot_of
 from tests.tui.world import World, app_on, make_world
 from workshop.config.paths import paths
 from workshop.service import WorkshopEntry

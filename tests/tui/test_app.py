@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from textual.widgets import Input
 
-from tests.tui.support import ScriptedService
+from tests.tui.scripted_service import ScriptedService
 from tests.tui.world import TERMINAL, notices, press, screen_text, shows, type_text, until
 from workshop.actions import ACTIONS, TOGETHER, of_scopes
 from workshop.config.keymap import Keymap, load_keymap

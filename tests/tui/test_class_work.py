@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual.widgets import Input
 
-from tests.tui.support import ScriptedService
+from tests.tui.scripted_service import ScriptedService
 from tests.tui.world import notices, press, screen_text, shows, until
 from workshop.service import PushSource, SeatPush
 from workshop.tui.app import WorkshopApp

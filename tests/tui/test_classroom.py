@@ -13,7 +13,8 @@ import pytest
 from textual import events
 from textual.pilot import Pilot
 
-from tests.tui.support import NOW, ScriptedService, classroom, snapshot_of, unreachable_error
+from tests.tui.scripted_service import ScriptedService
+from tests.tui.support import NOW, classroom, snapshot_of, unreachable_error
 from tests.tui.world import notices, press, screen_text, shows, type_text, until
 from workshop.errors import WorkshopError
 from workshop.model.seat import Activity, SeatState

@@ -8,7 +8,8 @@ import numpy
 import pytest
 
 from tests.tui.pixels import decoded, pixels
-from tests.tui.support import ScriptedService, classroom, snapshot_of
+from tests.tui.scripted_service import ScriptedService
+from tests.tui.support import classroom, snapshot_of
 from tests.tui.world import press, screen_text, shows, until
 from workshop.config.paths import paths
 from workshop.config.themes import load_themes

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from textual.events import Paste
+from textual.pilot import Pilot
 from textual.widgets import Button, Checkbox, Input, Select
 
-from tests.tui.support import NOW, ScriptedService, classroom, image, snapshot_of, unreachable_error
+from tests.tui.scripted_service import ScriptedService
+from tests.tui.support import NOW, classroom, image, snapshot_of, unreachable_error
 from tests.tui.world import notices, press, screen_text, shows, type_text, until
 from workshop.config.definition import load_definition
 from workshop.errors import SourceError
@@ -369,17 +371,21 @@ async def test_a_teardown_lists_everything_and_needs_the_name(app: Make, scripte
         assert scripted.called("down") == [(ROOM, folder, False)]
 
 
+async def tear_down_without_collecting(running: WorkshopApp, pilot: Pilot[int]) -> None:
+    await shows(pilot, ROOM)
+    await press(pilot, "ctrl+d")
+    await shows(pilot, "will be removed")
+    running.screen.query_one("#collect", Checkbox).value = False
+    running.screen.query_one("#typed", Input).focus()
+    await type_text(pilot, ROOM)
+    await press(pilot, "enter")
+
+
 async def test_what_survives_a_teardown_is_named_with_the_reason(app: Make, scripted: ScriptedService) -> None:
     scripted.removal = Removal({"seats": 23}, (Survivor("seat", "workshop-x-07", "the engine is busy"),))
     running = app()
     async with running.run_test() as pilot:
-        await shows(pilot, ROOM)
-        await press(pilot, "ctrl+d")
-        await shows(pilot, "will be removed")
-        running.screen.query_one("#collect", Checkbox).value = False
-        running.screen.query_one("#typed", Input).focus()
-        await type_text(pilot, ROOM)
-        await press(pilot, "enter")
+        await tear_down_without_collecting(running, pilot)
         await shows(pilot, "1 left")
         assert "seat workshop-x-07: the engine is busy" in screen_text(running)
         assert scripted.called("down") == [(ROOM, None, False)]
@@ -393,13 +399,7 @@ async def test_a_teardown_gives_up_what_the_screen_said_to_be_lost_and_no_more(
     scripted.uncollected = uncollected
     running = app()
     async with running.run_test() as pilot:
-        await shows(pilot, ROOM)
-        await press(pilot, "ctrl+d")
-        await shows(pilot, "will be removed")
-        running.screen.query_one("#collect", Checkbox).value = False
-        running.screen.query_one("#typed", Input).focus()
-        await type_text(pilot, ROOM)
-        await press(pilot, "enter")
+        await tear_down_without_collecting(running, pilot)
         await shows(pilot, "0 left")
         assert scripted.called("down") == [(ROOM, None, bool(uncollected))]
 

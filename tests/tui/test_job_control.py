@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.tui.support import ScriptedService
+from tests.tui.scripted_service import ScriptedService
 from tests.tui.world import notices, press, shows, until
 from workshop.tui import app as app_module
 from workshop.tui.app import WorkshopApp

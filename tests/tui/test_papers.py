@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
-from tests.tui.support import NOW, ScriptedService
+from tests.tui.scripted_service import ScriptedService
+from tests.tui.support import NOW
 from tests.tui.world import notices, press, screen_text, shows, until
 from workshop.core.cost import Prices
 from workshop.model.happening import Happening

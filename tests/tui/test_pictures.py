@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from tests.tui.support import ScriptedService
+from tests.tui.scripted_service import ScriptedService
 from tests.tui.world import app_on, press, shows
 from workshop.config.paths import paths
 from workshop.tui.app import WorkshopApp

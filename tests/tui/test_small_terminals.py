@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 from textual.widgets import Button
 
-from tests.tui.support import NOW, ScriptedService
+from tests.tui.scripted_service import ScriptedService
+from tests.tui.support import NOW
 from tests.tui.world import press, screen_text, shows, until
 from workshop.tui.app import WorkshopApp
 from workshop.tui.screens.handouts import HandoutDialog
