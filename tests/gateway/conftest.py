@@ -7,7 +7,6 @@ import contextlib
 import hashlib
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
@@ -21,6 +20,7 @@ import pytest
 from aiohttp import web
 from uv import find_uv_bin
 
+from tests.support.ports import free_port
 from workshop.errors import UsageError
 from workshop.gateway.server import Gateway
 from workshop.gateway.settings import GatewaySettings
@@ -32,12 +32,6 @@ from workshop.ports.room import Upstream
 from workshop.state.store import SqliteStore
 
 LAPTOP = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(condition: Callable[[], Any], *, seconds: float = 10) -> Any:

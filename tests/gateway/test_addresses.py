@@ -14,7 +14,8 @@ import aiohttp
 import psutil
 import pytest
 
-from tests.gateway.conftest import OpenHouse, free_port, until
+from tests.gateway.conftest import OpenHouse, until
+from tests.support.ports import free_port
 from workshop.errors import GatewayFailed, PortTaken, SettingError, UsageError
 from workshop.gateway.addresses import Address, AddressKind, addresses, choose_door, refuse_public, watch_address
 from workshop.gateway.certificate import Certificate

@@ -13,8 +13,9 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.conftest import House, NewStudent, OpenHouse, free_port, until
+from tests.gateway.conftest import House, NewStudent, OpenHouse, until
 from tests.gateway.gateway_program import UID
+from tests.support.ports import free_port
 from workshop.errors import StateError
 from workshop.model.events import SeatClaimed
 from workshop.state.store import SqliteStore

@@ -12,7 +12,8 @@ from typing import Any
 
 import aiohttp
 
-from tests.gateway.conftest import House, free_port
+from tests.gateway.conftest import House
+from tests.support.ports import free_port
 from workshop.core.launch import seat_command
 from workshop.model.seat import SeatState
 

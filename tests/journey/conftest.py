@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
+from tests.support.ports import free_port
 
 T = TypeVar("T")
 DEADLINE = 480.0
@@ -121,15 +120,6 @@ class Program:
         there = {room["classroom"] for room in self("list")["classrooms"]}
         for name in there.intersection(self.opened):
             self.down(name)
-
-
-def free_port() -> int:
-    """A port that nobody has, out of the range that the system gives to connections: other runs choose as well."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from tests.journey.conftest import Program, commit, free_port, kill, make_repository, wait_until
+from tests.journey.conftest import Program, commit, kill, make_repository, wait_until
 from tests.journey.engine import Engine
 from tests.support.participant import take_next_seat
+from tests.support.ports import free_port
 from workshop.config.paths import paths
 from workshop.service.doors import locked_by
 from workshop.service.student import Student

@@ -13,12 +13,13 @@ import pytest
 import yaml
 
 from tests.conftest import BASE_IMAGE, certificates
-from tests.journey.conftest import commit, free_port
+from tests.journey.conftest import commit
 from tests.kubernetes.api_server import ApiServer
 from tests.kubernetes.cluster_images import STUB, seat_image, way_to_cluster
 from tests.kubernetes.cluster_program import DEFINITION, ClusterProgram
 from tests.kubernetes.cluster_world import KubernetesWorld, MemoryWorld
 from tests.kubernetes.node import Node
+from tests.support.ports import free_port
 from workshop.model.classroom import Classroom
 from workshop.ports.runtime import Runtime
 

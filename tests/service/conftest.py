@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.gateway.conftest import free_port, until
+from tests.gateway.conftest import until
+from tests.support.ports import free_port
 from workshop.model.classroom import Classroom, Door, new_key, new_uid
 from workshop.model.definition import AccessPart, WorkshopDefinition
 from workshop.model.snapshot import Snapshot

@@ -8,8 +8,8 @@ import socket
 import aiohttp
 import pytest
 
-from tests.gateway.conftest import free_port
 from tests.service.conftest import MakeRoom
+from tests.support.ports import free_port
 from workshop.errors import PortTaken, UnknownClassroom, UsageError
 from workshop.ports.build import ignore_events
 from workshop.service import doors

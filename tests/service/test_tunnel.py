@@ -101,13 +101,13 @@ async def test_a_tunnel_that_cannot_be_opened_is_told_and_another_command_takes_
         await client.act("tunnel", {})
     assert raised.value.details == ("no account",)
     assert "Run it by hand" in raised.value.hint
-    status = await status_when(room, lambda now: bool(now.warnings))
-    assert "no account" in status.warnings[0]
+    # this machine's disk and memory may be warned of as well
+    status = await status_when(room, lambda now: any("no account" in warning for warning in now.warnings))
     assert status.classroom.door == room.classroom.door
 
     url = str((await client.act("tunnel", {"command": command}))["url"])
     assert await page_through(url) == 200
-    assert (await room.status()).warnings == ()
+    assert not any("unnel" in warning for warning in (await room.status()).warnings)
     await client.act("tunnel", {"command": ""})
     await until(lambda: not runs(folder))
     status = await room.status()
