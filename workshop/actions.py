@@ -156,6 +156,7 @@ ACTIONS: tuple[Action, ...] = (
     _a("class.definition", "y", "Definition", "The workshop definition that this classroom was opened with.", Scope.CLASS),
     _a("class.say", "t", "Say to the class", "A message on every seat page.", Scope.CLASS, _C),
     _a("class.extend", "e", "Extend the class", "Move the end of the class.", Scope.CLASS, _C),
+    _a("class.start", "u", "Start again", "Start what does not run: the gateway, seats that are missing. The links stay.", Scope.CLASS, _C, footer="Start", fleeting=True),
     _a("class.add", "a", "Add seats", "Make more seats.", Scope.CLASS, _C),
     _a("class.pause", "b", "Break", "A break in which nobody counts as idle; the same key ends it.", Scope.CLASS, _C),
     _a("class.push", "P", "Hand out files", "Files to all seats (or the marked ones): shown first, changed copies are kept beside.", Scope.CLASS, _C),

@@ -130,6 +130,12 @@ def test_a_killed_gateway_is_brought_back_by_up_with_the_same_links(
     assert links(again) == links(opened)
     assert int(lock.read_text()) > 0
 
+    end_for_sure(int(lock.read_text()))
+    (listed,) = (room for room in program("list")["classrooms"] if room["classroom"] == unique_name)
+    assert f"`workshop up --name {unique_name}`" in listed["detail"], "without the file at hand"
+    assert links(program("up", "--name", unique_name)) == links(opened)
+    assert int(lock.read_text()) > 0
+
 
 @on_docker
 def test_ctrl_c_ends_up_with_130_and_says_how_to_go_on(

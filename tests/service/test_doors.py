@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import sys
 from pathlib import Path
 from time import monotonic
@@ -14,6 +15,8 @@ import pytest
 
 from tests.service.conftest import MakeRoom
 from workshop.errors import GatewayFailed
+from workshop.gateway import control_client
+from workshop.model.events import Noted, WorkEvent
 from workshop.service import doors
 
 STARTS_A_GATEWAY = """
@@ -75,17 +78,34 @@ async def test_a_gateway_of_another_state_folder_is_nobody_s_lost_one(
     assert (await client.snapshot()).gateway
 
 
-async def test_a_gateway_that_hangs_is_named_with_the_way_to_be_rid_of_it(
+async def test_a_gateway_that_hangs_is_named_and_replaced_by_the_next_up(
     make_room: MakeRoom, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(doors, "OTHERS_START", 0.2)
+    monkeypatch.setattr(control_client, "ANSWER_TIMEOUT", 0.3)
     room = await make_room()
-    files = room.doors.files(room.classroom.uid)
-    files.lock.parent.mkdir(parents=True, exist_ok=True)
-    with doors.holding(files.lock):
-        monkeypatch.setattr(doors, "OTHERS_START", 0.2)
-        with pytest.raises(GatewayFailed, match="runs and does not answer") as raised:
-            await room.doors.ensure(room.classroom)
-    assert f"`kill -9 {os.getpid()}` ends it" in raised.value.hint
+    await room.start()
+    hanging = doors.locked_by(room.doors.files(room.classroom.uid).lock)
+    assert hanging is not None
+    os.kill(hanging, signal.SIGSTOP)
+
+    name = room.classroom.name
+    assert (await room.status()).stale == (
+        f"The gateway does not answer: students cannot come in. `workshop up --name {name}` ends it and starts another."
+    )
+    (listed,) = (one for one in await room.service.classrooms() if one.name == name)
+    assert listed.detail.startswith("its gateway does not answer")
+    with pytest.raises(GatewayFailed, match="does not answer"):
+        await room.service.say(name, "Hello")
+
+    told: list[WorkEvent] = []
+    await room.doors.ensure(room.classroom, report=told.append)
+    assert [event.text for event in told if isinstance(event, Noted)] == [
+        f"The gateway of {name} runs and does not answer. Ending it and starting another: students come in as before."
+    ]
+    monkeypatch.undo()
+    assert not psutil.pid_exists(hanging) or psutil.Process(hanging).status() == psutil.STATUS_ZOMBIE
+    assert (await room.status()).gateway
 
 
 async def test_a_gateway_that_says_nothing_is_given_up_and_keeps_nobody_waiting(

@@ -7,6 +7,7 @@ from textual.widgets import Input
 
 from tests.tui.world import World, notices, press, screen_text, shows, type_text, until
 from workshop.runtimes.fake import FakeScript
+from workshop.service import UpRequest
 from workshop.tui.screens.classroom import ClassScreen
 from workshop.tui.screens.home import HomeScreen
 from workshop.tui.screens.plan import PlanScreen
@@ -68,6 +69,26 @@ async def test_a_class_day_from_the_link_to_zero_left(world: World, size: tuple[
         assert not world.engine.rooms
         await press(pilot, "escape")
         await until(pilot, lambda: not isinstance(app.screen, ClassScreen), "the gone classroom's screen is left")
+
+
+async def test_a_gateway_that_does_not_run_is_started_again_with_one_key(world: World) -> None:
+    links = await opened(world)
+    await world.wiring.doors.stop(world.classroom("lesson"))
+    app = world.app(start="lesson")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await shows(pilot, "u Start")
+        await press(pilot, "u")
+        await until(pilot, lambda: isinstance(app.screen, ClassScreen) and "Stale" not in screen_text(app))
+        await until(pilot, lambda: "u Start" not in screen_text(app), "nothing is to be started any more")
+        picture = await world.service.status("lesson")
+        assert picture.gateway
+        assert [seat.link for seat in picture.seats] == links
+
+
+async def opened(world: World) -> list[str]:
+    """Have a class of two; its links."""
+    report = await world.service.up(UpRequest(str(world.repository()), name="lesson", seats=2))
+    return [seat.link for seat in report.snapshot.seats]
 
 
 async def test_a_build_goes_on_when_its_screen_is_left(world: World) -> None:

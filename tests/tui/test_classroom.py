@@ -288,9 +288,11 @@ async def test_a_lost_gateway_is_a_banner_and_the_last_picture_stays(
         scripted.clock.forward(seconds=42)
         scripted.change(ROOM, replace(scripted.rooms[ROOM], stale="The gateway does not answer.", gateway=False))
         await shows(pilot, "▲ Stale, 42 s old. The gateway does not answer.")
+        await shows(pilot, "u Start")
         assert "running" in screen_text(pilot.app)
         scripted.change(ROOM, snapshot_of(classroom(), taken_at=scripted.clock.now))
         await until(pilot, lambda: "Stale" not in screen_text(pilot.app), "it recovers by itself")
+        await until(pilot, lambda: "u Start" not in screen_text(pilot.app))
 
 
 async def test_an_engine_that_is_lost_is_asked_again(

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from workshop.config.document import Document, Key
 from workshop.config.shape import field_at, hint_for_unknown, part_at
+from workshop.model.amounts import capitalised
 from workshop.model.snapshot import Problem
 
 _SIZE_HINT = "Write `1 GB`, `512 MB` or a number of bytes."
@@ -110,7 +111,7 @@ def _ours(context: dict[str, Any], given: Any, key: Key) -> tuple[str, str]:
     if kind == "time":
         return f"{_shown(given)} has no time zone.", _TIME_HINT
     hint = {"size": _SIZE_HINT, "span": _SPAN_HINT}.get(kind, "")
-    return text[:1].upper() + text[1:] + ".", hint
+    return capitalised(text) + ".", hint
 
 
 def kind_of(key: Key) -> str:

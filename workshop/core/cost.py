@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from workshop.model.amounts import format_size
+from workshop.model.amounts import capitalised, format_size
 from workshop.model.seat import Limits
 from workshop.model.snapshot import EngineFacts
 
@@ -174,5 +174,5 @@ def _sentence(found: Cost, seats: int, limits: Limits, machine: EngineFacts | No
                 parts[-1] += f"; {format_size(found.idle_memory)} in seats nobody has taken"
     if not parts:
         parts.append("no prices are set: price_cpu_hour, price_gb_hour and price_image_gb_month are settings")
-    text = ". ".join(part[0].upper() + part[1:] for part in parts)
+    text = ". ".join(capitalised(part) for part in parts)
     return f"{text}."

@@ -85,6 +85,11 @@ def format_span(span: timedelta | float) -> str:
     return f"{sign}{days} d {hours} h"
 
 
+def capitalised(text: str) -> str:
+    """With its first letter large, and the others as they are: names stay names."""
+    return text[:1].upper() + text[1:]
+
+
 def counted(count: int, noun: str) -> str:
     """`1 seat`, `3 seats`."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -10,7 +10,7 @@ from typing import Any
 from workshop.core.launch import seat_command
 from workshop.core.provision import provision_one, wait_until_ready
 from workshop.errors import GatewayFailed, SeatFailed, UsageError, WorkshopError
-from workshop.model.amounts import format_size
+from workshop.model.amounts import capitalised, format_size
 from workshop.model.events import Noted
 from workshop.model.seat import LABEL_LONGEST, SeatRecord, SeatState, seat_name
 from workshop.ports.build import Report
@@ -99,7 +99,7 @@ async def reset(wiring: Wiring, room: rooms.FoundRoom, seats: Sequence[int], *, 
                 room.runtime, room.classroom, number, generation=before.generation + 1, report=report
             )
         except SeatFailed as error:
-            raise SeatFailed(f"{error.message} {files[0].upper()}{files[1:]}.") from error
+            raise SeatFailed(f"{error.message} {capitalised(files)}.") from error
         pushed.owe(wiring, room.classroom.uid, [number])
         await pushing.catch_up(wiring, room, fresh)
         wiring.store.record(room.classroom.uid, "reset", "a fresh seat", seat=number)
@@ -182,7 +182,7 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
     if client is not None:
         await client.act(verb, arguments)
         return
-    _only_here(room)
+    _only_here(wiring, room)
     uid, number = room.classroom.uid, int(arguments["seat"])
     match verb:
         case "free":
@@ -196,29 +196,27 @@ async def _through_gateway(wiring: Wiring, room: rooms.FoundRoom, verb: str, arg
 async def gateway_of(wiring: Wiring, room: rooms.FoundRoom) -> DoorClient:
     """
     Raises:
-        GatewayFailed: the classroom's gateway does not run.
+        GatewayFailed: the classroom's gateway does not run, or does not answer.
     """
     client = await wiring.doors.client(room.classroom)
     if client is None:
-        raise _no_gateway(room)
+        raise _no_gateway(wiring, room)
     return client
 
 
-def _no_gateway(room: rooms.FoundRoom) -> GatewayFailed:
-    return GatewayFailed(
-        f"The gateway of {room.classroom.name} does not run.",
-        hint="`workshop up` starts it again, with the same links.",
-    )
+def _no_gateway(wiring: Wiring, room: rooms.FoundRoom) -> GatewayFailed:
+    why, then = rooms.why_no_gateway(wiring, room.classroom)
+    return GatewayFailed(f"The gateway of {room.classroom.name} {why}.", hint=f"{then}, with the same links.")
 
 
-def _only_here(room: rooms.FoundRoom) -> None:
+def _only_here(wiring: Wiring, room: rooms.FoundRoom) -> None:
     """What is written here without a gateway is read by the next one only where that runs on this machine.
 
     Raises:
         GatewayFailed: it runs elsewhere.
     """
     if remote_of(room.runtime) is not None:
-        raise _no_gateway(room)
+        raise _no_gateway(wiring, room)
 
 
 async def refresh(wiring: Wiring, room: rooms.FoundRoom, came_up: ActReport | None = None) -> None:
@@ -258,7 +256,7 @@ async def extend(wiring: Wiring, room: rooms.FoundRoom, span: timedelta) -> date
     if client is not None:
         answer = await client.act("extend", {"seconds": span.total_seconds()})
         return datetime.fromisoformat(str(answer["ends"]))
-    _only_here(room)
+    _only_here(wiring, room)
     ends = (room.classroom.ends or wiring.clock()) + span
     wiring.store.set_room_state(room.classroom.uid, ends=ends)
     wiring.store.record(room.classroom.uid, "extend", f"ends {ends.isoformat()}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from workshop.errors import NameInUse, RuntimeRefused, UsageError
+from workshop.model.amounts import capitalised
 from workshop.model.classroom import NAME, OWN_SERVER_OPTION, Classroom, Ui
 from workshop.model.events import Noted
 from workshop.model.image import Image
@@ -43,6 +44,13 @@ class Wanted:
 
 
 async def read_request(wiring: Wiring, request: UpRequest) -> Asked:
+    """
+    Raises:
+        UsageError: what is asked for contradicts itself, or names nothing.
+        UnknownClassroom: it names no file, and there is no class of its name.
+    """
+    if not request.file:
+        return await _of_class_there(wiring, request)
     workshop = finding.lasting(await finding.load(wiring, request.file), request.length)
     name = request.name or workshop.slug
     if NAME.fullmatch(name) is None:
@@ -57,6 +65,31 @@ async def read_request(wiring: Wiring, request: UpRequest) -> Asked:
     if problem := checking.tunnel_problem(workshop.definition.access.tunnel, runtime_name):
         raise UsageError(f"{problem.path}: {problem.message}", hint=problem.hint)
     return Asked(workshop, runtime_name, name)
+
+
+async def _of_class_there(wiring: Wiring, request: UpRequest) -> Asked:
+    """What a class was opened with: it goes on though nobody has its file at hand."""
+    if request.name:
+        found = await rooms.find(wiring, request.name, only=request.runtime)
+    else:
+        there = {room.classroom.name: room for room in await rooms.every(wiring, only=request.runtime)}
+        if len(there) != 1:
+            names = ", ".join(there)
+            raise UsageError(
+                "A FILE is needed: a workshop.yaml, a folder with notebooks, a Git URL or a mybinder.org link.",
+                hint=f"Without one, `--name` says which class goes on: {names}." if names else "No class is there.",
+            )
+        (found,) = there.values()
+    classroom = found.classroom
+    if parts_of(classroom) or not classroom.definition:
+        why = "is spread over several targets" if parts_of(classroom) else "does not say what it was opened with"
+        raise UsageError(f"The class {classroom.name} {why}: name its FILE.", hint="`workshop up FILE` finishes it.")
+    from workshop.model.definition import WorkshopDefinition  # read definitions are imported when one is read
+
+    definition = WorkshopDefinition.model_validate_json(classroom.definition)
+    shown, source = classroom.repository, definition.source
+    workshop = Workshop(definition, shown, shown, source.ref, source.folder, None, classroom.name)
+    return Asked(workshop, classroom.runtime, classroom.name)
 
 
 async def refuse_obstacles(wiring: Wiring, asked: Asked, report: Report) -> None:
@@ -91,6 +124,8 @@ def refuse_problems(found: Iterable[Problem], *, of: str = "", report: Report) -
 async def wanted_of(wiring: Wiring, request: UpRequest, asked: Asked) -> Wanted:
     there = await rooms.every(wiring)
     found = next((room for room in there if room.classroom.name == asked.name), None)
+    if found is None and not request.file:
+        raise rooms.unknown(wiring, asked.name, there)  # it went meanwhile
     if found is not None:
         shared = remote_of(found.runtime) is not None
         _same_workshop(found.classroom, asked.workshop, asked.runtime_name, shared=shared)
@@ -114,7 +149,7 @@ def _same_workshop(classroom: Classroom, workshop: Workshop, runtime: str, *, sh
             hint="Give this one another name with `--name`.",
         )
     if broken := classroom.option("broken"):
-        raise NameInUse(f"A classroom named {classroom.name} cannot go on.", hint=f"{broken[0].upper()}{broken[1:]}.")
+        raise NameInUse(f"A classroom named {classroom.name} cannot go on.", hint=f"{capitalised(broken)}.")
     if parts_of(classroom):
         raise NameInUse(
             f"The classroom {classroom.name} is spread over several targets, and the workshop names none (any more).",

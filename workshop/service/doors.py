@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workshop.errors import GatewayFailed, PortTaken, RuntimeUnreachable, WorkshopError
 from workshop.model.classroom import Classroom
+from workshop.model.events import Noted
 from workshop.model.snapshot import Snapshot
 from workshop.ports.build import Report, ignore_events
 
@@ -80,6 +81,10 @@ class Doors(Protocol):
         """A client for the running gateway; None when there is none."""
         ...
 
+    def hangs(self, classroom: Classroom) -> bool:
+        """Whether a gateway for which there is no client runs all the same: it does not answer."""
+        ...
+
     async def stop(self, classroom: Classroom) -> bool:
         """End the gateway and wait until it is gone. False when there was none."""
         ...
@@ -104,22 +109,30 @@ class DetachedDoors:
         for folder in (self._sockets, self._logs):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         await asyncio.to_thread(self._end_lost, classroom)
-        reader, writer = os.pipe()
-        try:
-            self._spawn(classroom, writer)
-        finally:
-            os.close(writer)
-        answer = await _read_answer(reader)
-        if answer.get("ready"):
-            return classroom
+        answer = await self._start(classroom)
         if answer.get("running"):
-            await self._wait_for_other(classroom)
+            if await self._answers(classroom, within=OTHERS_START - _age(self.files(classroom.uid).lock)):
+                return classroom
+            hint = "Ending it and starting another: students come in as before."
+            report(Noted(f"The gateway of {classroom.name} runs and does not answer. {hint}", level="warning"))
+            await self._end_process(classroom, patience=0)
+            answer = await self._start(classroom)
+        if answer.get("ready"):
             return classroom
         kind = _BY_CODE.get(str(answer.get("error", "")), GatewayFailed)
         raise kind(
             str(answer.get("message") or f"The gateway of {classroom.name} ended before it was ready."),
             hint=str(answer.get("hint") or f"Its log is {self.files(classroom.uid).log}."),
         )
+
+    async def _start(self, classroom: Classroom) -> Mapping[str, object]:
+        """What the started process says of itself: `ready`, `running` where another is there, or its error."""
+        reader, writer = os.pipe()
+        try:
+            self._spawn(classroom, writer)
+        finally:
+            os.close(writer)
+        return await _read_answer(reader)
 
     def _spawn(self, classroom: Classroom, answer_fd: int) -> None:
         argv = [
@@ -144,18 +157,13 @@ class DetachedDoors:
         # while this program goes on, a gateway that ended leaves no zombie
         threading.Thread(target=process.wait, name=f"gateway-{classroom.uid}", daemon=True).start()
 
-    async def _wait_for_other(self, classroom: Classroom) -> None:
-        deadline = monotonic() + OTHERS_START
+    async def _answers(self, classroom: Classroom, *, within: float) -> bool:
+        deadline = monotonic() + within
         while await self.client(classroom) is None:
             if monotonic() > deadline:
-                files = self.files(classroom.uid)
-                pid = locked_by(files.lock)
-                end_it = f"`kill -9 {pid}` ends it, `workshop up` then starts another. " if pid is not None else ""
-                raise GatewayFailed(
-                    f"The gateway of {classroom.name} runs and does not answer.",
-                    hint=f"{end_it}Its log is {files.log}.",
-                )
+                return False
             await asyncio.sleep(0.1)
+        return True
 
     async def client(self, classroom: Classroom) -> DoorClient | None:
         files = self.files(classroom.uid)
@@ -165,6 +173,9 @@ class DetachedDoors:
 
         client = ControlClient(files.socket)
         return client if await client.alive() else None
+
+    def hangs(self, classroom: Classroom) -> bool:
+        return is_locked(self.files(classroom.uid).lock)
 
     async def stop(self, classroom: Classroom) -> bool:
         files = self.files(classroom.uid)
@@ -289,6 +300,17 @@ def locked_by(lock: Path) -> int | None:
         return None
     text = lock.read_text()
     return int(text) if text.isdigit() else None
+
+
+def _age(lock: Path) -> float:
+    """Seconds since the process that holds the lock was started."""
+    import psutil
+
+    pid = locked_by(lock)
+    try:
+        return 0.0 if pid is None else time() - psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 async def _unlocked(lock: Path, timeout: float) -> bool:

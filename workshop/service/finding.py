@@ -13,6 +13,7 @@ from pathlib import Path
 
 from workshop.errors import UsageError
 from workshop.images.links import Link, parse_link
+from workshop.model.amounts import capitalised
 from workshop.model.classroom import Ui
 from workshop.model.names import DEFINITION_FILES, slug
 from workshop.service.reports import Workshop, WorkshopEntry
@@ -117,7 +118,7 @@ def _from_link(link: Link) -> Workshop:
 def title_of(name: str) -> str:
     """A folder's or repository's name as a title: `python-basics` → `Python basics`."""
     words = re.sub(r"[-_.]+", " ", name).strip()
-    return (words[:1].upper() + words[1:])[:80] or "Workshop"
+    return capitalised(words)[:80] or "Workshop"
 
 
 def known_workshops(wiring: Wiring) -> tuple[WorkshopEntry, ...]:

@@ -76,6 +76,9 @@ class NearDoors:
         found = self._rooms.get(classroom.uid)
         return found[0] if found else None
 
+    def hangs(self, classroom: Classroom) -> bool:
+        return False
+
     async def stop(self, classroom: Classroom) -> bool:
         found = self._rooms.pop(classroom.uid, None)
         if found is None:

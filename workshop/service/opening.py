@@ -53,8 +53,10 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         report(Noted(note, level="warning"))
     async with wiring.alone(asked.name):
         wanted = await wanted_of(wiring, request, asked)
-        if wanted.found is not None and await begun_anew(
-            wiring, wanted.found, asked.workshop, allow_public=request.force, report=report
+        if (
+            request.file
+            and wanted.found is not None
+            and await begun_anew(wiring, wanted.found, asked.workshop, allow_public=request.force, report=report)
         ):
             wanted = await wanted_of(wiring, request, asked)
         if wanted.found is not None:
@@ -83,7 +85,8 @@ async def up(wiring: Wiring, request: UpRequest, *, report: Report) -> UpReport:
         wiring.store.set_room_state(classroom.uid, wanted=wanted.total, closing=False, adding=0)
         if not there:
             wiring.store.set_room_state(classroom.uid, since_opening=True)
-        finding.used_now(wiring, asked.workshop, wiring.clock())
+        if request.file:
+            finding.used_now(wiring, asked.workshop, wiring.clock())
         wiring.image_uses.add(classroom.image, wiring.clock())
         adopted = wanted.found is not None
         access = asked.workshop.definition.access

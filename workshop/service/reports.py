@@ -72,7 +72,8 @@ class CheckReport:
 class UpRequest:
     """What `up` was asked for; empty fields come from the definition and the settings."""
 
-    file: str
+    file: str = ""
+    """Empty for a class that is there: it goes on with what it was opened with."""
     name: str = ""
     seats: int | None = None
     runtime: str = ""

@@ -248,6 +248,14 @@ async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:
         return None
 
 
+def why_no_gateway(wiring: Wiring, classroom: Classroom) -> tuple[str, str]:
+    """What a gateway does that there is no client for, and what helps: two sentences without a full stop."""
+    again = "`workshop up FILE`" if parts_of(classroom) else f"`workshop up --name {classroom.name}`"
+    if wiring.doors.hangs(classroom):
+        return "does not answer", f"{again} ends it and starts another"
+    return "does not run", f"{again} starts it again"
+
+
 def _detail(wiring: Wiring, classroom: Classroom, *, gateway: bool) -> str:
     if wiring.store.room_state(classroom.uid).closing:
         return "teardown was interrupted: run `workshop down` again"
@@ -261,4 +269,4 @@ def _detail(wiring: Wiring, classroom: Classroom, *, gateway: bool) -> str:
         return f"{ended}; opened by {classroom.opened_by}" if is_anothers(classroom) else ended
     if not gateway and is_anothers(classroom):
         return f"opened by {classroom.opened_by}, whose gateway is out of reach here"
-    return "" if gateway else "its gateway does not run: `workshop up` starts it again"
+    return "" if gateway else "its gateway {}: {}".format(*why_no_gateway(wiring, classroom))

@@ -61,7 +61,8 @@ async def from_engine(wiring: Wiring, room: rooms.FoundRoom) -> Snapshot:
     for event in happened:
         facts = reduce(facts, event)
     picture = snapshot(facts, wiring.clock(), gateway=False)
-    return replace(picture, stale="The gateway does not run: students cannot come in. `workshop up` starts it again.")
+    why, then = rooms.why_no_gateway(wiring, classroom)
+    return replace(picture, stale=f"The gateway {why}: students cannot come in. {then}.")
 
 
 async def watch(wiring: Wiring, room: rooms.FoundRoom) -> AsyncIterator[Snapshot]:

@@ -12,7 +12,6 @@ from workshop.cli.diagnostics import ExitCode
 from workshop.cli.options import (
     WholeNumber,
     as_span_if_given,
-    file_argument,
     image_options,
     runtime_option,
     settings_options,
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 
 @verb("up")
-@file_argument
+@click.argument("file", metavar="[FILE]", required=False, default="")
 @click.option("--seats", type=WholeNumber(1, 2000), help="How many seats, instead of the definition's.")
 @click.option("--name", default="", help="Name of the classroom; several of one workshop have different ones.")
 @click.option(
@@ -61,7 +60,8 @@ def up_command(
 ) -> int:
     """Open a class: build or reuse the image, open the gateway, make the seats that are missing.
 
-    Safe to run again at any time: it finishes what was begun, with the same links.
+    Safe to run again at any time: it finishes what was begun, with the same links. Without FILE the class goes on that
+    is there already (the one of that name, where there are several): what does not run of it is started again.
     """
     from workshop.service.reports import UpRequest
 

@@ -144,7 +144,10 @@ class ClusterGateway:
     async def _ready_pod(self, classroom: Classroom) -> PodPlace:
         found = await self.pod(classroom)
         if found is None:
-            raise GatewayFailed(f"The gateway of {classroom.name} does not run.", hint="`workshop up` starts it again.")
+            raise GatewayFailed(
+                f"The gateway of {classroom.name} does not run.",
+                hint=f"`workshop up --name {classroom.name}` starts it again.",
+            )
         return found
 
     async def _pods(self, classroom: Classroom) -> list[Json]:

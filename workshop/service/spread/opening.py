@@ -416,7 +416,7 @@ async def introduce(wiring: Wiring, there: Whole, *, report: Report) -> Whole:
     async def tell(room: FoundRoom) -> None:
         client = await wiring.doors.client(room.classroom)
         if client is None:
-            raise GatewayFailed("Its gateway does not run.", hint="`workshop up` starts it again.")
+            raise GatewayFailed("Its gateway does not run.", hint="`workshop up FILE` starts it again.")
         await client.act("parts", {"parts": text})
         mine = room.classroom.ends
         if ends is not None and mine is not None and ends != mine:

@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.screen import Screen
 
 from workshop.actions import BY_ID, Action
+from workshop.model.amounts import capitalised
 from workshop.present.columns import Cell, Column
 from workshop.present.words import Tone
 from workshop.tui.bindings import key_names
@@ -47,7 +48,7 @@ class HelpDialog(BaseDialog[None]):
         for node in performers(screen.focused or screen):
             actions = app.workshop.actions_of(node)
             if actions:
-                title = "Anywhere" if node is app else actions[0].scope.value.capitalize()
+                title = "Anywhere" if node is app else capitalised(actions[0].scope.value)
                 groups.append((title, node, actions))
         return cls(groups)
 

@@ -14,7 +14,7 @@ from textual.widgets import Button, Input, Select
 
 from workshop.actions import Scope
 from workshop.errors import UsageError, WorkshopError
-from workshop.model.amounts import format_size, format_span, parse_span
+from workshop.model.amounts import capitalised, format_size, format_span, parse_span
 from workshop.service import UpPlan, UpRequest
 from workshop.tui.bindings import bindings_for
 from workshop.tui.screens.base import BaseScreen
@@ -96,7 +96,7 @@ class PlanScreen(BaseScreen[None]):
         try:
             span = parse_span(text) if text else None
         except ValueError as error:
-            return None, f"{str(error)[:1].upper()}{str(error)[1:]}."
+            return None, f"{capitalised(str(error))}."
         if span is not None and span <= timedelta():
             return None, "A class needs some time."
         return span, ""

@@ -10,12 +10,12 @@ from workshop.actions import BY_ID
 from workshop.model.amounts import counted, format_span, parse_span
 from workshop.model.snapshot import Snapshot
 from workshop.present.links import handed_out, links_text
-from workshop.service import PushSource
+from workshop.service import PushSource, UpRequest
 from workshop.tui.places import shown
 from workshop.tui.screens.ask import AskDialog
 from workshop.tui.screens.base import News
 from workshop.tui.screens.confirm import ConfirmDialog
-from workshop.tui.screens.starting import begin_add, begin_collect, begin_push
+from workshop.tui.screens.starting import begin_add, begin_collect, begin_push, begin_up
 
 if TYPE_CHECKING:
     from workshop.tui.screens.handouts import Handouts
@@ -57,6 +57,8 @@ class RoomActs(News):
             return "the class has no address yet."
         if action_id == "class.say" and self.snapshot is not None and not self.snapshot.gateway:
             return "its gateway does not run."
+        if action_id == "class.start" and self.snapshot is not None and _runs(self.snapshot):
+            return "all of it runs."
         return ""
 
     def do_class_projector(self) -> None:
@@ -112,6 +114,9 @@ class RoomActs(News):
         span = parse_span(text)
         new = await self.workshop.service.extend(self.room, span)
         self.workshop.say(f"Extended by {format_span(span)}: it ends at {self.workshop.local(new):%H:%M}.")
+
+    def do_class_start(self) -> None:
+        begin_up(self.workshop, UpRequest(name=self.room), self.room)
 
     def do_class_add(self) -> None:
         there = len(self.snapshot.seats) if self.snapshot else 0
@@ -218,6 +223,11 @@ class RoomActs(News):
         from workshop.tui.screens.teardown import TeardownScreen
 
         self.app.push_screen(TeardownScreen(self.room))
+
+
+def _runs(snapshot: Snapshot) -> bool:
+    """Whether its gateway does, and no seat is missing."""
+    return snapshot.gateway and len(snapshot.seats) >= snapshot.classroom.seats
 
 
 def _files_problem(text: str) -> str:

@@ -8,7 +8,7 @@ import webbrowser
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from workshop.actions import BY_ID
-from workshop.model.amounts import counted, format_size
+from workshop.model.amounts import capitalised, counted, format_size
 from workshop.model.seat import LABEL_LONGEST, Seat, SeatState, seat_name
 from workshop.model.snapshot import Snapshot
 from workshop.present.columns import Cell, Column
@@ -149,8 +149,9 @@ class SeatActs(News):
         found = await self.workshop.service.snapshots(self.room, numbers)
         missing = sorted(set(numbers) - {snapshot.number for snapshot in found})
         if missing:
-            which = f"{self.named(missing)} {'has' if len(missing) == 1 else 'have'}"
-            self.workshop.say(f"{which} no snapshots yet.".capitalize(), hint=NO_SNAPSHOTS, level="warning")
+            which = capitalised(self.named(missing))
+            has = "has" if len(missing) == 1 else "have"
+            self.workshop.say(f"{which} {has} no snapshots yet.", hint=NO_SNAPSHOTS, level="warning")
             return
         if len(numbers) == 1:
             await self._restore_one(numbers[0], found)

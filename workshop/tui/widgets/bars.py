@@ -104,7 +104,10 @@ class KeyBar(Widget):
                         found.append((action, key_name(keys[0]), can))
         here = [entry for entry in found if entry[0].scope is not Scope.APP]
         anywhere = [entry for entry in found if entry[0].scope is Scope.APP]
-        return here[: self.MOST] + anywhere
+        # what can be used for a while only is what matters now
+        most = self.MOST - sum(action.fleeting for action, _key, _can in here)
+        always = [action.id for action, _key, _can in here if not action.fleeting][:most]
+        return [entry for entry in here if entry[0].fleeting or entry[0].id in always] + anywhere
 
     def _fitting(self) -> list[tuple[Action, str, str, bool]]:
         """What fits whole: the action, its key, its word, and whether it can be used now."""
