@@ -150,6 +150,55 @@ def test_a_file_that_changes_while_it_is_read_leaves_a_valid_stream(home: Path) 
     assert sizes == {"home": 0, "home/sub": 0, "home/a": 3_000_000, "home/b": 4}
 
 
+@pytest.fixture
+def not_root(tmp_path: Path) -> Iterator[Path]:
+    """A folder of somebody for whom closed files are closed; as them, while the test runs."""
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    if os.geteuid():
+        yield folder
+        return
+    for path in (folder, *folder.parents[: len(folder.parents) - 2]):
+        path.chmod(0o755)
+    os.chown(folder, 65534, 65534)
+    os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(0)
+
+
+def test_what_a_participant_has_closed_is_read_and_closed_again(not_root: Path) -> None:
+    for path in ("closed/deep/note.txt", "closed/secret.txt", "open.txt"):
+        (not_root / path).parent.mkdir(parents=True, exist_ok=True)
+        (not_root / path).write_text(path)
+    modes = {
+        "closed/deep/note.txt": 0o200,
+        "closed/deep": 0o100,
+        "closed/secret.txt": 0,
+        "closed": 0,
+        "open.txt": 0o640,
+    }
+    for name, mode in modes.items():
+        (not_root / name).chmod(mode)
+    with pytest.raises(PermissionError):
+        list((not_root / "closed").iterdir())
+
+    with tarfile.open(fileobj=io.BytesIO(b"".join(pack(not_root, "home")))) as tar:
+        found = {member.name.removeprefix("home/"): member.mode for member in tar if member.name != "home"}
+        for name in ("closed/deep/note.txt", "closed/secret.txt"):
+            content = tar.extractfile(f"home/{name}")
+            assert content is not None
+            assert content.read() == name.encode()
+    assert found == modes
+
+    stopped = pack(not_root, "home")
+    while b"note.txt" not in next(stopped):
+        pass
+    stopped.close()
+    assert (not_root / "closed").stat().st_mode & 0o777 == 0, "also when nobody reads to the end"
+
+
 def member(name: str, *, kind: bytes = tarfile.REGTYPE, link: str = "", content: bytes = b"x") -> bytes:
     info = tarfile.TarInfo(name)
     info.type, info.linkname = kind, link

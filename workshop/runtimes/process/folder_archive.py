@@ -19,26 +19,48 @@ PIECE = 1024 * 1024
 def pack(top: Path, name: str) -> Iterator[bytes]:
     """A tar stream of a file or folder, whose members' names begin with `name`; sockets and devices are left out.
 
-    A file that shrinks while it is read is filled up with zeros, one that grows is cut: the stream stays valid.
+    A file that shrinks while it is read is filled up with zeros, one that grows is cut: the stream stays valid. What a
+    participant has closed (`chmod 0`) is opened as long as it is read: seats run as the user who collects their work.
     """
     stack = [(top, name)]
-    while stack:
-        path, arcname = stack.pop()
-        try:
-            info = path.lstat()
-            member = _member(path, arcname, info)
-            if member is None:
-                continue
-            children = sorted(path.iterdir(), reverse=True) if member.isdir() else []
-            handle = path.open("rb") if member.isreg() else None
-        except FileNotFoundError:
-            continue  # removed while we looked
-        yield member.tobuf(tarfile.PAX_FORMAT)
-        if handle is not None:
-            with handle:
-                yield from _content(handle, member.size)
-        stack += [(child, f"{arcname}/{child.name}") for child in children]
+    opened: list[tuple[Path, int]] = []
+    try:
+        while stack:
+            path, arcname = stack.pop()
+            while opened and opened[-1][0] not in path.parents:
+                _close(*opened.pop())
+            try:
+                info = path.lstat()
+                member = _member(path, arcname, info)
+                if member is None:
+                    continue
+                if _is_closed(info):
+                    opened.append((path, stat.S_IMODE(info.st_mode)))
+                    path.chmod(opened[-1][1] | stat.S_IRWXU)
+                children = sorted(path.iterdir(), reverse=True) if member.isdir() else []
+                handle = path.open("rb") if member.isreg() else None
+            except FileNotFoundError:
+                continue  # removed while we looked
+            yield member.tobuf(tarfile.PAX_FORMAT)
+            if handle is not None:
+                with handle:
+                    yield from _content(handle, member.size)
+            stack += [(child, f"{arcname}/{child.name}") for child in children]
+    finally:
+        while opened:
+            _close(*opened.pop())
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def _is_closed(info: os.stat_result) -> bool:
+    """Whether this user owns a file or folder and may not read it; for root nothing is closed."""
+    needed = stat.S_IRUSR | (stat.S_IXUSR if stat.S_ISDIR(info.st_mode) else 0)
+    return not stat.S_ISLNK(info.st_mode) and info.st_uid == os.geteuid() != 0 and info.st_mode & needed != needed
+
+
+def _close(path: Path, mode: int) -> None:
+    with suppress(FileNotFoundError):
+        path.chmod(mode)
 
 
 def _member(path: Path, name: str, info: os.stat_result) -> tarfile.TarInfo | None:
