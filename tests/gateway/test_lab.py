@@ -98,8 +98,11 @@ async def test_a_participant_works_through_restarts_of_gateway_and_seat(lab: UiS
 
     await lab.stop()
     await page.locator("#link[data-state=bad]").wait_for()
+    lost = ui.locator(".jp-Dialog", has_text="Server Connection Error")
+    await lost.wait_for(timeout=90_000)  # JupyterLab asks its server only now and then
     await lab.start()
     await page.locator("#link[data-state=good]").wait_for()
+    await lost.wait_for(state="hidden")
     await page.reload()
     ui = page.frame_locator("#ui")
     await _run(page, ui, "'in the ' + 'new life'", "in the new life")

@@ -161,7 +161,10 @@ function apply(next) {
   if (view.closing) { location.reload(); return; }
   if (view.ready) {
     showConnected();
-    if (!wasReady) announce(texts.back);
+    if (!wasReady) {
+      recovered = performance.now();
+      announce(texts.back);
+    }
   } else {
     setLink("bad", view.stuck ? texts.stuck : texts.restarting);
     if (wasReady) announce(texts.restarting);
@@ -173,6 +176,7 @@ function apply(next) {
   showMessages();
 }
 let failures = 0;
+let recovered = -Infinity; /* when the latest outage was over */
 let socket = null;
 let heard = performance.now();
 const SILENT_MS = 50000; /* the gateway speaks every 20 s: a network can go away without a word */
@@ -182,7 +186,12 @@ function connect() {
   socket = new WebSocket(address);
   const opened = socket;
   heard = performance.now();
-  socket.addEventListener("message", (event) => { failures = 0; heard = performance.now(); apply(JSON.parse(event.data)); });
+  socket.addEventListener("message", (event) => {
+    heard = performance.now();
+    if (failures) recovered = heard;
+    failures = 0;
+    apply(JSON.parse(event.data));
+  });
   socket.addEventListener("close", () => { if (socket === opened) again(); });
 }
 async function again() {
@@ -236,6 +245,20 @@ frame.addEventListener("load", () => {
   if (document.activeElement === document.body) frame.focus();
 });
 setInterval(takeTitle, 2000);
+
+/* JupyterLab says in a dialog that its server is lost, and leaves it over the work when the server is back: the one with a
+   box to tick and nothing but "Close", in whatever language. The bar has told of the outage. */
+const DIALOG_COMES_MS = 120000;
+function closeOutdatedDialog() {
+  if (performance.now() - recovered > DIALOG_COMES_MS || !view.ready || failures) return;
+  let dialogs = [];
+  try { dialogs = frame.contentDocument.querySelectorAll(".jp-Dialog"); } catch { /* another origin was opened in it */ }
+  for (const dialog of dialogs) {
+    const buttons = dialog.querySelectorAll(".jp-Dialog-button");
+    if (buttons.length === 1 && buttons[0].matches(".jp-mod-reject") && dialog.querySelector(".jp-Dialog-checkbox")) buttons[0].click();
+  }
+}
+setInterval(closeOutdatedDialog, 1000);
 document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); frame.focus(); });
 
 /* One visit at a time: the browser lost its cookie for this seat when it went on to another */
