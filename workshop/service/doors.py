@@ -158,12 +158,13 @@ class DetachedDoors:
         threading.Thread(target=process.wait, name=f"gateway-{classroom.uid}", daemon=True).start()
 
     async def _answers(self, classroom: Classroom, *, within: float) -> bool:
+        """Whether a gateway that did not answer a moment ago does within so many seconds."""
         deadline = monotonic() + within
-        while await self.client(classroom) is None:
-            if monotonic() > deadline:
-                return False
+        while monotonic() < deadline:
+            if await self.client(classroom) is not None:
+                return True
             await asyncio.sleep(0.1)
-        return True
+        return False
 
     async def client(self, classroom: Classroom) -> DoorClient | None:
         files = self.files(classroom.uid)
