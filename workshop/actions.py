@@ -109,7 +109,7 @@ ACTIONS: tuple[Action, ...] = (
     # Home
     _a("home.open", "enter", "Open", "Open the classroom, or the workshop, under the cursor.", Scope.HOME, footer="Open"),
     _a("home.new", "n", "New workshop", "Paste a link or name a folder: see what is in it, choose, save.", Scope.HOME, footer="New"),
-    _a("home.up", "u", "Open a classroom", "Show what would be made for this workshop, then make it.", Scope.HOME, _C, "Up"),
+    _a("home.up", "u", "Open a classroom", "Show what would be made for this workshop, then make it; or start a class again whose gateway does not run.", Scope.HOME, _C, "Up"),
     _a("home.build", "b", "Build the image", "Build or reuse the image of this workshop.", Scope.HOME, _C, "Build"),
     _a("home.rehearse", "x", "Rehearse", "Run the notebooks of this workshop in a seat under its limits, and remove the seat again.", Scope.HOME, _C),
     _a("home.copy", "c", "Copy", "Copy the classroom's join link, or the workshop's file or link.", Scope.HOME),

@@ -67,6 +67,8 @@ async def test_a_classroom_without_its_gateway_says_so(app: Make, scripted: Scri
     running = app()
     async with running.run_test() as pilot:
         await shows(pilot, "▲ python-basics")
+        await press(pilot, "u")
+        await until(pilot, lambda: scripted.called("up") == [(UpRequest(name=ROOM),)], "it is started again")
 
 
 async def test_arrows_go_from_one_table_to_the_other(app: Make) -> None:

@@ -20,12 +20,12 @@ from workshop.model.snapshot import ClassroomSummary
 from workshop.present.cells import one_line
 from workshop.present.columns import Cell, Column
 from workshop.present.words import Tone
-from workshop.service import WorkshopEntry
+from workshop.service import UpRequest, WorkshopEntry
 from workshop.tui.bindings import bindings_for
 from workshop.tui.jobs import Job, JobKind
 from workshop.tui.moments import ago
 from workshop.tui.screens.base import BaseScreen
-from workshop.tui.screens.starting import begin_build, begin_rehearsal
+from workshop.tui.screens.starting import begin_build, begin_rehearsal, begin_up
 from workshop.tui.widgets.bars import Parts
 from workshop.tui.widgets.row_table import RowTable
 from workshop.tui.widgets.text import Text
@@ -242,6 +242,8 @@ class HomeScreen(BaseScreen[None]):
     # Actions
 
     def blocked(self, action_id: str) -> str:
+        if action_id == "home.up" and self._room is not None and not self._room.gateway:
+            return ""
         if action_id in ("home.up", "home.build", "home.rehearse", "home.definition") and self._entry is None:
             return "choose a workshop first."
         if action_id in ("home.down", "home.projector") and self._room is None:
@@ -269,6 +271,8 @@ class HomeScreen(BaseScreen[None]):
 
         if self._entry is not None:
             self.app.push_screen(PlanScreen(self._entry.file, self._entry.title))
+        elif self._room is not None:
+            begin_up(self.workshop, UpRequest(name=self._room.name), self._room.name)
 
     def do_home_build(self) -> None:
         if self._entry is not None:
