@@ -352,6 +352,8 @@ async def test_an_act_on_a_lost_seat_is_that_seats_result(land: Land) -> None:
     land.process.script.unreachable = True
     done = await land.service.restart("lesson", [1, 3])
     assert [(result.number, result.ok) for result in done.results] == [(1, True), (3, False)]
+    with pytest.raises(RuntimeUnreachable, match=r"seats are lost: process \(seats 03–06\)"):
+        await land.service.restart("lesson", [3, 5])
     with pytest.raises(RuntimeUnreachable, match="Seat 03 is lost"):
         await land.service.logs("lesson", 3)
 

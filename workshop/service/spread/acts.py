@@ -37,11 +37,15 @@ async def on_seats(wiring: Wiring, name: str, seats: Sequence[int], act: SeatAct
 
     Raises:
         UsageError: there is no seat of one of the numbers; nothing was done.
+        RuntimeUnreachable: no target of any of these seats answers.
     """
     there = await whole(wiring, name)
     if not there.spread:
         return await act(wiring, there.rooms[0], seats)
     here, lost = await _where(there, seats)
+    if lost and not here and any(part.silent for part in lost.values()):
+        told = dict.fromkeys(part.sentence for part in lost.values())
+        raise RuntimeUnreachable(f"The seats are lost: {' '.join(told)}")
     by_part: dict[str, list[int]] = {}
     for number in seats:
         if number in here:
