@@ -11,6 +11,8 @@ import pytest
 from tests.service.test_targets import Land
 from tests.tui.world import World, make_world
 from workshop.errors import UnknownClassroom, UsageError
+from workshop.model.labels import classroom_of
+from workshop.model.seat import SeatState
 from workshop.service import UpRequest
 
 
@@ -72,9 +74,34 @@ async def test_a_name_of_no_class_makes_none(world: World) -> None:
     assert not world.engine.rooms
 
 
-async def test_a_class_on_several_targets_asks_for_its_file(tmp_path: Path) -> None:
+async def test_a_class_on_several_targets_goes_on_from_what_its_parts_say(tmp_path: Path) -> None:
+    land = Land(tmp_path)
+    opened = (await land.up()).snapshot
+    recent = land.service.workshops()
+    shutil.rmtree(land.folder / "lesson-6")
+    await land.service.wiring.doors.stop(classroom_of(land.process.rooms["lesson"].labels))
+    del land.docker.rooms["lesson"].seats[2]
+    del land.process.rooms["lesson"].seats[5]
+
+    plan = await land.service.plan(UpRequest(name="lesson"))
+    assert (plan.exists, plan.create) == (True, (2, 5))
+    again = await land.service.up(UpRequest(name="lesson"))
+    assert land.numbers() == ([1, 2], [3, 4, 5, 6])
+    assert [seat.link for seat in again.snapshot.seats] == [seat.link for seat in opened.seats]
+    assert again.snapshot.gateway
+    assert len(land.service.workshops()) < len(recent), "the file is gone, and no other is remembered"
+    more = await land.service.up(UpRequest(name="lesson", seats=9))
+    assert land.numbers() == ([1, 2, 9], [3, 4, 5, 6, 7, 8])
+    assert len(more.snapshot.seats) == 9
+    await land.service.aclose()
+
+
+async def test_of_a_class_on_several_targets_what_answers_goes_on(tmp_path: Path) -> None:
     land = Land(tmp_path)
     await land.up()
-    with pytest.raises(UsageError, match="spread over several targets: name its FILE"):
-        await land.service.up(UpRequest(name="lesson"))
+    del land.docker.rooms["lesson"].seats[2]
+    land.process.script.unreachable = True
+    again = await land.service.up(UpRequest(name="lesson"))
+    assert [seat.number for seat in again.snapshot.seats if seat.state is SeatState.READY] == [1, 2]
+    land.process.script.unreachable = False
     await land.service.aclose()

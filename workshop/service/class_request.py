@@ -81,10 +81,16 @@ async def _of_class_there(wiring: Wiring, request: UpRequest) -> Asked:
             )
         (found,) = there.values()
     classroom = found.classroom
-    if parts_of(classroom) or not classroom.definition:
-        why = "is spread over several targets" if parts_of(classroom) else "does not say what it was opened with"
-        raise UsageError(f"The class {classroom.name} {why}: name its FILE.", hint="`workshop up FILE` finishes it.")
-    from workshop.model.definition import WorkshopDefinition  # read definitions are imported when one is read
+    if not classroom.definition:
+        raise UsageError(
+            f"The class {classroom.name} does not say what it was opened with.", hint="`workshop up FILE` finishes it."
+        )
+    if parts_of(classroom):
+        from workshop.service.spread.whole import whole  # few classes need it
+
+        workshop = targeting.as_opened(await whole(wiring, classroom.name))
+        return Asked(workshop, classroom.runtime, classroom.name)
+    from workshop.model.definition import WorkshopDefinition  # imported when one is read
 
     definition = WorkshopDefinition.model_validate_json(classroom.definition)
     shown, source = classroom.repository, definition.source

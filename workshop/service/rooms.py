@@ -250,7 +250,7 @@ async def _picture(wiring: Wiring, classroom: Classroom) -> Snapshot | None:
 
 def why_no_gateway(wiring: Wiring, classroom: Classroom) -> tuple[str, str]:
     """What a gateway does that there is no client for, and what helps: two sentences without a full stop."""
-    again = "`workshop up FILE`" if parts_of(classroom) else f"`workshop up --name {classroom.name}`"
+    again = f"`workshop up --name {classroom.name}`"
     if wiring.doors.hangs(classroom):
         return "does not answer", f"{again} ends it and starts another"
     return "does not run", f"{again} starts it again"

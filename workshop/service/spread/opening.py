@@ -66,13 +66,15 @@ async def up(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str, 
             report(Noted(f"{site.target}: {note}", level="warning"))
     async with wiring.alone(name):
         there = await found(wiring, workshop, name)
+        refuse_gone(request, there, name)
         if there is None:
             members = await _new(wiring, request, workshop, name, asked, report=report)
         else:
             class_request.tell_it_is_there(name, request, report)
             there = await _counted(wiring, there)
             members = await _missing(wiring, request, workshop, there, asked, report=report)
-        finding.used_now(wiring, workshop, wiring.clock())
+        if request.file:
+            finding.used_now(wiring, workshop, wiring.clock())
         return await _opened(wiring, members, began, adopted=there is not None, report=report)
 
 
@@ -119,6 +121,15 @@ async def found(wiring: Wiring, workshop: Workshop, name: str) -> Whole | None:
         f"A classroom named {name} runs {there.classroom.workshop!r} on {there.classroom.runtime}.",
         hint="Give this one another name with `--name`, or end the other with `workshop down`.",
     )
+
+
+def refuse_gone(request: UpRequest, there: Whole | None, name: str) -> None:
+    """
+    Raises:
+        UnknownClassroom: a class was to go on, and went meanwhile.
+    """
+    if there is None and not request.file:
+        raise UnknownClassroom(f"There is no classroom {name!r} any more.", hint="`workshop up FILE` opens one.")
 
 
 # A new class
@@ -416,7 +427,9 @@ async def introduce(wiring: Wiring, there: Whole, *, report: Report) -> Whole:
     async def tell(room: FoundRoom) -> None:
         client = await wiring.doors.client(room.classroom)
         if client is None:
-            raise GatewayFailed("Its gateway does not run.", hint="`workshop up FILE` starts it again.")
+            raise GatewayFailed(
+                "Its gateway does not run.", hint=f"`workshop up --name {room.classroom.name}` starts it again."
+            )
         await client.act("parts", {"parts": text})
         mine = room.classroom.ends
         if ends is not None and mine is not None and ends != mine:

@@ -19,7 +19,7 @@ from workshop.service.class_request import refuse_past_end
 from workshop.service.plain_http import plain_http_problem
 from workshop.service.reports import EndPlan, UpPlan, UpRequest, Workshop
 from workshop.service.spread import sites
-from workshop.service.spread.opening import found, wanted_seats
+from workshop.service.spread.opening import found, refuse_gone, wanted_seats
 from workshop.service.spread.sites import Site
 from workshop.service.spread.whole import Whole, of_target
 from workshop.service.wiring import Wiring
@@ -27,6 +27,7 @@ from workshop.service.wiring import Wiring
 
 async def plan(wiring: Wiring, request: UpRequest, workshop: Workshop, name: str, *, report: Report) -> UpPlan:
     there = await found(wiring, workshop, name)
+    refuse_gone(request, there, name)
     if there is not None:
         return await _standing(wiring, there)
     refuse_past_end(wiring, workshop)

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from workshop.errors import UsageError
+from workshop.model.parts import parts_of
 from workshop.model.target import Target
 from workshop.service.reports import Workshop
 
 if TYPE_CHECKING:
     from workshop.model.definition import TargetPart, WorkshopDefinition
+    from workshop.service.spread.whole import Whole
 
 
 def is_spread(definition: WorkshopDefinition) -> bool:
@@ -48,6 +50,32 @@ def in_one_place(workshop: Workshop, runtime: str = "") -> Workshop:
     if runtime:
         return replace(workshop, definition=workshop.definition.model_copy(update={"targets": ()}))
     return on_target(workshop, workshop.definition.targets[0])
+
+
+def as_opened(there: Whole) -> Workshop:
+    """The workshop of a class that is there, from the records of its parts and without its file.
+
+    Raises:
+        RuntimeUnreachable: no target of the class answers.
+    """
+    from workshop.model.definition import TargetPart, WorkshopDefinition
+
+    first = there.reached.classroom
+    said = {
+        room.classroom.uid: WorkshopDefinition.model_validate_json(room.classroom.definition)
+        for room in there.rooms
+        if room.classroom.definition
+    }
+    targets = []
+    for part in parts_of(there.classroom):
+        known = said[part.uid].targets[:1] if part.uid in said else ()
+        (target,) = known or (TargetPart.model_validate({"runtime": part.target.runtime, "weight": part.weight}),)
+        targets.append(target.model_copy(update={"context": part.target.context, "namespace": part.target.namespace}))
+    # what is said of one cluster is no other's: a part that is on none has it as the file says
+    whole = next((one for one in said.values() if one.targets[0].runtime != "kubernetes"), said[first.uid])
+    definition = whole.model_copy(update={"targets": tuple(targets)})
+    source = definition.source
+    return Workshop(definition, first.repository, first.repository, source.ref, source.folder, None, first.name)
 
 
 def named(workshop: Workshop) -> Target:
