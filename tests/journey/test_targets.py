@@ -136,6 +136,6 @@ def test_a_gateway_that_was_killed_leaves_the_other_one_open(program: Program, s
     with pytest.raises(aiohttp.ClientConnectionError):
         asyncio.run(take_next_seat(opened["join"]))
     assert [asyncio.run(take_next_seat(second))[1] for _ in range(2)] == ["/seat/02/", "/seat/03/"]
-    again = program.up(spread, unique_name, seats=3)
+    again = program("up", "--name", unique_name)  # without the file
     assert links(again) == links(opened)
     assert asyncio.run(take_next_seat(opened["join"]))[1] == "/seat/01/"

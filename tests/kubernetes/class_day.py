@@ -289,11 +289,11 @@ def test_a_port_of_this_machine_leads_in_where_the_cluster_has_no_door(
     opened = program.up(repository, unique_name)
     assert opened["join"].startswith("http://127.0.0.1:")
     asyncio.run(take_seat(opened["seats"][0]["link"]))
-    # the process that leads there is lost: the next `up` starts it again, at the same address
+    # the process that leads there is lost: the next `up` starts it again, at the same address, without the file too
     (lock,) = paths({}).sockets.glob("*.lock")
     with contextlib.suppress(ProcessLookupError):
         os.kill(int(lock.read_text()), signal.SIGKILL)
-    again = program.up(repository, unique_name)
+    again = program("up", "--name", unique_name, "--yes")
     assert links(again) == links(opened)
     asyncio.run(take_seat(again["seats"][0]["link"]))
     assert program.down(unique_name)["left"] == []
