@@ -52,7 +52,7 @@ async def test_what_is_missing_of_a_class_is_made_again_though_its_file_is_gone(
 
 async def test_more_seats_can_be_asked_for_without_the_file(world: World) -> None:
     links = await opened(world)
-    more = await world.service.up(UpRequest(name="lesson", seats=5))
+    more = await world.service.up(UpRequest(name="lesson", seats=5, runtime="auto"))
     assert [seat.link for seat in more.snapshot.seats][:4] == links
     assert len(more.snapshot.seats) == 5
 

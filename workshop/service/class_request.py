@@ -69,10 +69,11 @@ async def read_request(wiring: Wiring, request: UpRequest) -> Asked:
 
 async def _of_class_there(wiring: Wiring, request: UpRequest) -> Asked:
     """What a class was opened with: it goes on though nobody has its file at hand."""
+    only = "" if request.runtime == "auto" else request.runtime
     if request.name:
-        found = await rooms.find(wiring, request.name, only=request.runtime)
+        found = await rooms.find(wiring, request.name, only=only)
     else:
-        there = {room.classroom.name: room for room in await rooms.every(wiring, only=request.runtime)}
+        there = {room.classroom.name: room for room in await rooms.every(wiring, only=only)}
         if len(there) != 1:
             names = ", ".join(there)
             raise UsageError(
