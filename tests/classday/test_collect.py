@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.classday.conftest import ALL, LESSON, REAL, REPOSITORY, Day, archive
+from tests.support.full_disk import full_for
 from workshop.errors import PartlyDone, StateError, UsageError
 from workshop.model.seat import SeatState
 
@@ -31,22 +28,6 @@ def manifest(folder: Path) -> dict[str, Any]:
 
 def entry(folder: Path, seat: str) -> dict[str, Any]:
     return next(found for found in manifest(folder)["seats"] if found["seat"] == seat)
-
-
-@contextmanager
-def full_for(monkeypatch: pytest.MonkeyPatch, ending: str) -> Iterator[None]:
-    """A disk that has no room for files whose names end so."""
-    real = os.replace
-
-    def full(self: Path, target: Path) -> Path:
-        if target.name.endswith(ending):
-            raise OSError(errno.ENOSPC, "No space left on device", str(target))
-        real(self, target)
-        return target
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", full)
-        yield
 
 
 @every_runtime

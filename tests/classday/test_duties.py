@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.classday.conftest import LESSON, Day, until
+from tests.support.full_disk import full_for
 from workshop.model.classroom import Classroom
 from workshop.model.definition import AccessPart, WorkshopDefinition
 from workshop.model.events import PulseTaken, UsageRead
@@ -20,7 +21,7 @@ from workshop.model.snapshot import EngineFacts
 from workshop.service.duties import Duties
 from workshop.service.host_watch import HostWatch
 from workshop.service.near_doors import NearClient
-from workshop.service.progress import ProgressReader
+from workshop.service.progress import FILE, ProgressReader
 from workshop.service.room import Room
 from workshop.service.samples import Sampler
 from workshop.service.wall_watch import WallWatch
@@ -149,6 +150,20 @@ async def test_a_seat_whose_python_answers_nonsense_hides_no_other(
     monkeypatch.setattr("workshop.service.seat_files.ask", ask)
     assert await ProgressReader(day.wiring, room).look() == 2
     assert asked == [1, 2]
+
+
+@pytest.mark.parametrize("kind", ["process"], indirect=True)
+async def test_a_full_disk_ends_no_reading_of_how_far_the_class_is(day: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+    document = json.loads(LESSON)
+    document["cells"][1]["execution_count"] = 1
+    await day.write(1, {"mine.ipynb": json.dumps(document).encode()})
+    day.claim(1)
+    room = await room_of(day)
+    await room.act("refresh", {})
+    arrived(day, room)
+    with full_for(monkeypatch, FILE):
+        assert await ProgressReader(day.wiring, room).look() == 1
+    assert room.facts.seats[1].progress != ()
 
 
 @pytest.mark.parametrize("kind", ["process"], indirect=True)

@@ -182,8 +182,11 @@ class ProgressReader:
         return True
 
     def _write(self) -> None:
-        """Keep what the class's report says."""
-        write_json(room_folder(self._wiring, self._room.classroom.uid) / FILE, self._notebooks())
+        """Keep what the class's report says; where the disk is full, what is kept at the next change has it all."""
+        try:
+            write_json(room_folder(self._wiring, self._room.classroom.uid) / FILE, self._notebooks())
+        except OSError as error:
+            log.warning("how far the class is was not written down: %s", error.strerror)
 
     def _notebooks(self) -> list[dict[str, Any]]:
         """How far the class is with the repository's own notebooks: other names may be people's."""
