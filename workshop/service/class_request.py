@@ -91,12 +91,7 @@ async def _of_class_there(wiring: Wiring, request: UpRequest) -> Asked:
 
         workshop = targeting.as_opened(await whole(wiring, classroom.name))
         return Asked(workshop, classroom.runtime, classroom.name)
-    from workshop.model.definition import WorkshopDefinition  # imported when one is read
-
-    definition = WorkshopDefinition.model_validate_json(classroom.definition)
-    shown, source = classroom.repository, definition.source
-    workshop = Workshop(definition, shown, shown, source.ref, source.folder, None, classroom.name)
-    return Asked(workshop, classroom.runtime, classroom.name)
+    return Asked(finding.as_recorded(classroom), classroom.runtime, classroom.name)
 
 
 async def refuse_obstacles(wiring: Wiring, asked: Asked, report: Report) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from workshop.errors import UsageError
 from workshop.images.links import Link, parse_link
 from workshop.model.amounts import capitalised
-from workshop.model.classroom import Ui
+from workshop.model.classroom import Classroom, Ui
 from workshop.model.names import DEFINITION_FILES, slug
 from workshop.service.reports import Workshop, WorkshopEntry
 from workshop.service.wiring import Wiring
@@ -35,6 +35,15 @@ async def load(wiring: Wiring, file: str) -> Workshop:
 
         return targeting.in_one_place(workshop)
     return workshop
+
+
+def as_recorded(classroom: Classroom) -> Workshop:
+    """The workshop that a class was opened with, from what is recorded with the class."""
+    from workshop.model.definition import WorkshopDefinition
+
+    definition, shown = WorkshopDefinition.model_validate_json(classroom.definition), classroom.repository
+    source = definition.source
+    return Workshop(definition, shown, shown, source.ref, source.folder, None, slug(definition.title))
 
 
 def lasting(workshop: Workshop, length: timedelta | None) -> Workshop:

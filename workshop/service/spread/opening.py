@@ -299,14 +299,10 @@ def _site_of(part: Part, at: int, asked: Sequence[Site]) -> Site | None:
 
 async def _sites_there(wiring: Wiring, there: Whole) -> dict[str, Site | None]:
     """The targets that a class is on, as its records name them."""
-    from workshop.model.definition import WorkshopDefinition
-
     found: dict[str, Site | None] = {}
     for room in there.rooms:
-        classroom = room.classroom
-        definition = WorkshopDefinition.model_validate_json(classroom.definition)
-        on = Workshop(definition, classroom.repository, classroom.repository, "", "", None, classroom.name)
-        found[classroom.uid] = Site(on, there.part(room).target, room.runtime, await room.runtime.facts())
+        on = finding.as_recorded(room.classroom)
+        found[room.classroom.uid] = Site(on, there.part(room).target, room.runtime, await room.runtime.facts())
     return found
 
 
@@ -427,9 +423,8 @@ async def introduce(wiring: Wiring, there: Whole, *, report: Report) -> Whole:
     async def tell(room: FoundRoom) -> None:
         client = await wiring.doors.client(room.classroom)
         if client is None:
-            raise GatewayFailed(
-                "Its gateway does not run.", hint=f"`workshop up --name {room.classroom.name}` starts it again."
-            )
+            why, then = rooms.why_no_gateway(wiring, room.classroom)
+            raise GatewayFailed(f"Its gateway {why}.", hint=f"{then}.")
         await client.act("parts", {"parts": text})
         mine = room.classroom.ends
         if ends is not None and mine is not None and ends != mine:

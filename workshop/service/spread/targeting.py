@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from workshop.errors import UsageError
 from workshop.model.parts import parts_of
 from workshop.model.target import Target
+from workshop.service import finding
 from workshop.service.reports import Workshop
 
 if TYPE_CHECKING:
@@ -58,24 +59,21 @@ def as_opened(there: Whole) -> Workshop:
     Raises:
         RuntimeUnreachable: no target of the class answers.
     """
-    from workshop.model.definition import TargetPart, WorkshopDefinition
+    from workshop.model.definition import TargetPart
 
     first = there.reached.classroom
-    said = {
-        room.classroom.uid: WorkshopDefinition.model_validate_json(room.classroom.definition)
-        for room in there.rooms
-        if room.classroom.definition
-    }
+    said = {room.classroom.uid: finding.as_recorded(room.classroom) for room in there.rooms}
     targets = []
     for part in parts_of(there.classroom):
-        known = said[part.uid].targets[:1] if part.uid in said else ()
-        (target,) = known or (TargetPart.model_validate({"runtime": part.target.runtime, "weight": part.weight}),)
+        if part.uid in said:
+            (target,) = said[part.uid].definition.targets
+        else:
+            target = TargetPart.model_validate({"runtime": part.target.runtime, "weight": part.weight})
         targets.append(target.model_copy(update={"context": part.target.context, "namespace": part.target.namespace}))
     # what is said of one cluster is no other's: a part that is on none has it as the file says
-    whole = next((one for one in said.values() if one.targets[0].runtime != "kubernetes"), said[first.uid])
-    definition = whole.model_copy(update={"targets": tuple(targets)})
-    source = definition.source
-    return Workshop(definition, first.repository, first.repository, source.ref, source.folder, None, first.name)
+    on_none = (one for one in said.values() if one.definition.targets[0].runtime != "kubernetes")
+    whole = next(on_none, said[first.uid])
+    return replace(whole, definition=whole.definition.model_copy(update={"targets": tuple(targets)}))
 
 
 def named(workshop: Workshop) -> Target:
