@@ -8,10 +8,20 @@ from pathlib import Path
 
 
 def is_gone(pid: str) -> bool:
-    """Whether a part of a name is the number of a process that is not there any more; another user's is."""
+    """Whether a part of a name is the number of a process that has ended; another user's that runs is there.
+
+    One that was killed stays listed until its parent has asked for it, which may be never: in a container, say.
+    """
     import psutil  # most commands need none
 
-    return pid.isdigit() and not psutil.pid_exists(int(pid))
+    if not pid.isdigit():
+        return False
+    try:
+        return psutil.Process(int(pid)).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
+    except psutil.AccessDenied:
+        return False
 
 
 def own_prefix(prefix: str, pid: int) -> str:
